@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0
+
+NAME := tcp-connect-logger
+# The one place of the version is the first line of debian/changelog; a Debian
+# revision is not part of it.
+VERSION := $(shell sed 's/.*(\([^-]*\).*).*/\1/;q' debian/changelog)
+
+KVER ?= $(shell uname -r)
+KDIR ?= /lib/modules/$(KVER)/build
+
+prefix = /usr
+modulesrc = $(DESTDIR)$(prefix)/src/$(NAME)-$(VERSION)
+INSTALL = install -D -m 644
+# Fills in the version, as dh_dkms does.
+INSTALL_VERSIONED = sed 's/\#MODULE_VERSION\#/$(VERSION)/'
+
+all: modules
+
+help:
+	@echo 'make [KVER=6.1.0-9-amd64]  build src/$(NAME).ko for a kernel, else the running one'
+	@echo 'make clean [KVER=...]      remove what that left'
+	@echo 'make install [DESTDIR=...] install everything but the module, for DKMS to build'
+	@echo 'make deb                   dist/$(NAME)-dkms_$(VERSION)_all.deb'
+	@echo 'make demo                  the package at work in a Debian guest'
+	@echo 'make test                  the whole suite; TESTS="name ..." for a part, see CONTRIBUTING.md'
+
+modules clean:
+	$(MAKE) -C $(KDIR) M=$(CURDIR)/src TCL_VERSION=$(VERSION) $@
+
+install:
+	$(INSTALL) -t $(modulesrc) src/Kbuild $(filter-out %.mod.c,$(wildcard src/*.[ch]))
+	$(INSTALL_VERSIONED) dkms.conf | $(INSTALL) /dev/stdin $(modulesrc)/dkms.conf
+	$(INSTALL) -t $(DESTDIR)$(prefix)/lib/udev/rules.d udev/70-$(NAME).rules
+	$(INSTALL) kmod/modules-load.conf $(DESTDIR)$(prefix)/lib/modules-load.d/$(NAME).conf
+	$(INSTALL) kmod/modprobe.conf $(DESTDIR)/etc/modprobe.d/$(NAME).conf
+	$(INSTALL_VERSIONED) kmod/livepatch | \
+		$(INSTALL) -m 755 /dev/stdin $(DESTDIR)$(prefix)/libexec/$(NAME)/livepatch
+
+# Built in a copy, so that the tree stays as it is.
+build = build/deb
+dist = dist
+
+deb:
+	rm -rf $(build)
+	mkdir -p $(build)/$(NAME) $(dist)
+	cp -a Makefile README.md dkms.conf debian kmod src udev $(build)/$(NAME)
+	cd $(build)/$(NAME) && dpkg-buildpackage --build=all --unsigned-changes
+	mv $(build)/$(NAME)-dkms_* $(build)/$(NAME)_* $(dist)
+
+demo test:
+	tests/$@
+
+.PHONY: all help modules clean install deb demo test
