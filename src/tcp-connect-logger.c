@@ -116,7 +116,7 @@ static noinline void tcl_log(const struct sockaddr_in *sin, int addr_len)
 {
 	char comm[TASK_COMM_LEN], name[TCL_COMM_LEN];
 
-	/* What the original refuses is no connection. Length first: there may be no address. */
+	/* What the original refuses, in its order: where there is no length there is no address. */
 	if (addr_len < (int)sizeof(*sin) || sin->sin_family != AF_INET)
 		return;
 
@@ -208,7 +208,7 @@ static int tcl_pre_patch(struct klp_object *obj)
 
 	switch (ret) {
 	case 0:
-		static_call_update(tcl_original, (typeof(&tcp_v4_connect))(original + size));
+		static_call_update(tcl_original, (typeof(tcp_v4_connect) *)(original + size));
 		break;
 	case -EINVAL:
 		pr_err("not loading: %s() begins with the bytes %*ph, which this version does not know; look for a newer one, or report them\n",
