@@ -25,6 +25,8 @@ help:
 	@echo 'make test                  the whole suite; TESTS="name ..." for a part, see CONTRIBUTING.md'
 
 modules clean:
+	@test -e $(KDIR)/Makefile || \
+		{ echo 'no kernel headers in $(KDIR): install them, or name others with KVER= or KDIR='; exit 1; }
 	$(MAKE) -C $(KDIR) M=$(CURDIR)/src TCL_VERSION=$(VERSION) $@
 
 install:

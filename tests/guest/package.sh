@@ -1,0 +1,275 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# package.sh - the life of the package in a guest with systemd, over two reboots
+
+# shellcheck source=tests/lib.sh
+. /payload/lib.sh
+
+package=tcp-connect-logger-dkms
+deb=$(echo /payload/*.deb)
+version=$(dpkg-deb -f "$deb" Version)
+kernel=$(uname -r)
+installed="tcp-connect-logger/$version, $kernel, x86_64: installed"
+libexec=/usr/libexec/tcp-connect-logger/livepatch
+conffile=/etc/modprobe.d/tcp-connect-logger.conf
+stage_file=/root/stage
+
+# Of the package, anywhere on the disk. DKMS's log of the last build is its own.
+files_of_ours() {
+	find / -xdev \( -path /payload -o -path /var/log \) -prune -o \
+		-name '*tcp[-_]connect[-_]logger*' -print | sort
+}
+
+failed_units() {
+	systemctl --failed --plain --no-legend
+}
+
+# healthy NAME: after each step
+healthy() {
+	equals "$1: no unit has failed" "" "$(failed_units)"
+	equals "$1: dpkg has nothing to do" "" "$(dpkg --audit)"
+}
+
+# loaded NAME, not_loaded NAME
+loaded() {
+	succeeds "$1: the transition ends" wait_until 60 transition_over $patch
+	udevadm settle
+	equals "$1: the module is loaded" "$version" "$(cat /sys/module/tcp_connect_logger/version)"
+	equals "$1: the patch is enabled" 1 "$(cat $patch/enabled)"
+	equals "$1: the switch is root's and adm's" "root:adm 664" "$(stat -c '%U:%G %a' $switch)"
+}
+
+not_loaded() {
+	equals "$1: the module is not loaded" "" \
+		"$(ls -d /sys/module/tcp_connect_logger ${switch%/*} $patch 2>/dev/null)"
+}
+
+in_dkms() {
+	equals "$1: dkms status" "$installed" "$(dkms status tcp-connect-logger)"
+	equals "$1: modinfo finds it" "$version" "$(modinfo -F version tcp_connect_logger)"
+}
+
+not_in_dkms() {
+	equals "$1: dkms status" "" "$(dkms status tcp-connect-logger)"
+	equals "$1: no source in /usr/src" "" "$(ls -d /usr/src/tcp-connect-logger-* 2>/dev/null)"
+	fails "$1: modinfo finds nothing" modinfo tcp_connect_logger
+}
+
+# curl_logs NAME COUNT: a real curl to a real server, logged once or not at all
+curl_logs() {
+	mark
+	output=$(sh -c 'echo $$; exec curl -s http://127.0.0.1:80/')
+	equals "$1: curl gets its page" "a page" "${output#*
+}"
+	pid=${output%%
+*}
+	expected=
+	[ "$2" = 0 ] || expected=$(record "$pid" 0 curl 127.0.0.1 80)
+	equals "$1: the log of a curl" "$expected" "$(log)"
+}
+
+# works NAME: off, on, off
+works() {
+	curl_logs "$1, off" 0
+	echo 1 >$switch
+	curl_logs "$1, on" 1
+	echo 0 >$switch
+	curl_logs "$1, off again" 0
+}
+
+permissions() {
+	useradd -G adm alice
+	for by in root alice nobody; do
+		uid=$(id -u $by)
+		case $by in nobody) gid=nogroup ;; *) gid=$by ;; esac
+		equals "permissions: $by reads" 0 \
+			"$(setpriv --reuid "$uid" --regid $gid --init-groups cat $switch)"
+		for value in 1 0; do
+			set -- setpriv --reuid "$uid" --regid $gid --init-groups sh -c "echo $value >$switch"
+			if [ $by = nobody ]; then
+				fails "permissions: $by cannot write $value" "$@"
+				equals "permissions: $by changed nothing" 0 "$(cat $switch)"
+			else
+				succeeds "permissions: $by writes $value" "$@"
+				equals "permissions: $by's $value is there" $value "$(cat $switch)"
+			fi
+		done
+	done
+}
+
+another_group() {
+	groupadd netadmin
+	echo 'SUBSYSTEM=="module", KERNEL=="tcp_connect_logger", ENV{TCP_CONNECT_LOGGER_GROUP}="netadmin"' \
+		>/etc/udev/rules.d/60-tcp-connect-logger.rules
+	udevadm control --reload
+	udevadm trigger --settle --action=change /sys/module/tcp_connect_logger
+	equals "another group: it has the switch" "root:netadmin 664" "$(stat -c '%U:%G %a' $switch)"
+	rm /etc/udev/rules.d/60-tcp-connect-logger.rules
+	udevadm control --reload
+	udevadm trigger --settle --action=change /sys/module/tcp_connect_logger
+	equals "another group: and back" "root:adm 664" "$(stat -c '%U:%G %a' $switch)"
+}
+
+# The module's contract once more, among everything that runs here.
+contract() {
+	disable_patch $patch
+	rmmod tcp_connect_logger
+	/payload/contract.sh "$(modinfo -n tcp_connect_logger)" "0:4 664" >/tmp/contract 2>&1
+	sed '/^end$/d; s/^\(ok\|not ok\|skip\) /&contract: /' /tmp/contract
+	equals "contract: reaches its end" end "$(tail -n 1 /tmp/contract)"
+	modprobe tcp_connect_logger
+	loaded "after the contract"
+}
+
+first_boot() {
+	equals "before: no file" "" "$(files_of_ours)"
+	not_loaded "before"
+	curl_logs "before" 0
+
+	mark
+	succeeds "install: apt" apt_get install "$deb"
+	matches "install: says what is running and what to do" "*
+tcp-connect-logger: loaded, logging is off. To switch it on: echo 1 > $switch; to see the connections: journalctl -k -f -g tcp_connect_logger" "$output"
+	equals "install: the line" "<6>tcp_connect_logger: loaded, logging disabled" "$(log)"
+	in_dkms "install"
+	equals "install: signed with DKMS's key" "DKMS module signing key" "$(modinfo -F signer tcp_connect_logger)"
+	loaded "install"
+	works "install"
+	permissions
+	healthy "install"
+}
+
+second_boot() {
+	loaded "boot"
+	equals "boot: logging is off" 0 "$(cat $switch)"
+	works "boot"
+	echo 1 >$switch
+	curl_logs "boot, for the journal" 1
+	echo 0 >$switch
+	journalctl --sync
+	equals "boot: the journal has it" "tcp_connect_logger: pid=$pid uid=0 comm=curl -> 127.0.0.1:80" \
+		"$(journalctl -k -g tcp_connect_logger -o cat -n 1)"
+	healthy "boot"
+	another_group
+	contract
+
+	echo 'options tcp_connect_logger enabled=1' >>$conffile
+	kept=$(cat $conffile)
+	succeeds "reinstall: apt" apt_get install --reinstall "$deb"
+	matches "reinstall: says that the module stays" "*
+tcp-connect-logger: version $version is loaded already and stays until the next boot; logging is off." "$output"
+	equals "reinstall: the administrator's options are kept" "$kept" "$(cat $conffile)"
+	in_dkms "reinstall"
+	loaded "reinstall"
+	works "reinstall"
+	healthy "reinstall"
+
+	succeeds "remove: apt" apt_get remove $package
+	not_loaded "remove"
+	not_in_dkms "remove"
+	equals "remove: the options are left" "$conffile" "$(files_of_ours | grep -v -e /dpkg/ -e /doc/)"
+	curl_logs "remove" 0
+	healthy "remove"
+
+	# A kernel without its headers, and then with them.
+	mv "/lib/modules/$kernel/build" /root/build
+	succeeds "no headers: apt install" apt_get install "$deb"
+	matches "no headers: says what to do" "*
+tcp-connect-logger: the running kernel $kernel has no headers here: install linux-headers-$kernel (on Fedora kernel-devel-$kernel), and DKMS builds the module; then: modprobe tcp_connect_logger" "$output"
+	not_loaded "no headers"
+	healthy "no headers"
+
+	# As on a kernel that was built without livepatch.
+	cp -a "/boot/config-$kernel" /root/config
+	sed -i '/^CONFIG_LIVEPATCH=/d' "/boot/config-$kernel"
+	fails "no livepatch: what postinst does" $libexec load
+	equals "no livepatch: says what to do" \
+		"tcp-connect-logger: the running kernel $kernel has no CONFIG_LIVEPATCH: boot another kernel." "$output"
+	mv /root/config "/boot/config-$kernel"
+
+	mv /root/build "/lib/modules/$kernel/build"
+	succeeds "headers come: their hook builds the module" \
+		run-parts --arg="$kernel" /etc/kernel/header_postinst.d
+	in_dkms "headers come"
+	mark
+	succeeds "headers come: modprobe" modprobe tcp_connect_logger
+	equals "headers come: the options count" "<6>tcp_connect_logger: loaded, logging enabled" "$(log)"
+	loaded "headers come"
+	curl_logs "headers come, from the start" 1
+	echo 0 >$switch
+	works "headers come"
+
+	# In a chroot, what is removed is not the host's. (That nothing is loaded from
+	# one either, tests/chroot/build.sh shows.)
+	mkdir -p /mnt/chroot /mnt/tmp
+	mount -t tmpfs tmpfs /mnt/tmp
+	mkdir /mnt/tmp/upper /mnt/tmp/work
+	mount -t overlay -o lowerdir=/,upperdir=/mnt/tmp/upper,workdir=/mnt/tmp/work overlay /mnt/chroot
+	for tree in proc sys dev; do mount --bind /$tree /mnt/chroot/$tree; done
+	succeeds "chroot: apt remove" apt_get_in /mnt/chroot remove $package
+	umount -R /mnt/chroot
+	umount /mnt/tmp
+	loaded "chroot: the host's module stays"
+	in_dkms "chroot"
+	works "chroot"
+
+	# A removal that cannot finish: nobody can make that thread let go.
+	echo 1 >$switch
+	insmod /payload/stall.ko
+	note "stack: $(cat "/proc/$(pgrep -x stall)/stack")"
+	succeeds "stalled removal: apt does not fail" apt_get remove $package
+	matches "stalled removal: says so" "*
+tcp-connect-logger: some tasks would not let go of the livepatch within 60 s: it stays in place until the next boot; logging is on.*" "$output"
+	not_in_dkms "stalled removal"
+	loaded "stalled removal"
+	curl_logs "stalled removal: logging goes on" 1
+	rmmod stall
+	healthy "stalled removal"
+
+	succeeds "after it: apt install" apt_get install "$deb"
+	matches "after it: says that the module stays" "*
+tcp-connect-logger: version $version is loaded already and stays until the next boot; logging is on." "$output"
+	loaded "after it"
+	in_dkms "after it"
+	healthy "after it"
+}
+
+# Booted as with Secure Boot: only modules that are signed with an enrolled key.
+third_boot() {
+	not_loaded "key not enrolled"
+	curl_logs "key not enrolled" 0
+	note "units that fail at such a boot: $(failed_units)"
+	fails "key not enrolled: what postinst does" $libexec load
+	equals "key not enrolled: says what to do" \
+		"tcp-connect-logger: Secure Boot does not accept the key that DKMS signs with. Enrol it with mokutil --import /var/lib/dkms/mok.pub, reboot, and confirm it there." "$output"
+	not_loaded "key not enrolled, still"
+
+	succeeds "purge: apt" apt_get purge $package
+	not_in_dkms "purge"
+	equals "purge: no file is left" "" "$(files_of_ours)"
+	equals "purge: dpkg has nothing to do" "" "$(dpkg --audit)"
+}
+
+mkdir -p /tmp/www
+echo "a page" >/tmp/www/index.html
+busybox httpd -p 127.0.0.1:80 -h /tmp/www
+
+stage=$(cat $stage_file 2>/dev/null || echo first)
+note "boot of stage $stage"
+case $stage in
+first)
+	first_boot
+	echo second >$stage_file
+	echo reboot
+	;;
+second)
+	second_boot
+	echo third >$stage_file
+	echo reboot module.sig_enforce=1
+	;;
+third)
+	third_boot
+	echo end
+	;;
+esac

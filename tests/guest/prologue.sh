@@ -1,0 +1,42 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# prologue.sh KO - a function that begins with bytes the module does not know
+#
+# The rig changes the function's fentry site in the guest's memory, as asked.
+
+# shellcheck source=tests/lib.sh
+. /payload/lib.sh
+
+ko=$1
+address=$(sed -n 's/ [Tt] tcp_v4_connect$//p' /proc/kallsyms)
+
+# doctor nops|original
+doctor() {
+	echo "doctor $1 0x$address"
+	read -r answer </dev/ttyS1
+	equals "the rig has put the $1 there" "$1" "$answer"
+}
+
+doctor nops
+mark
+fails "unknown entry: not loaded" insmod "$ko" enabled=1
+matches "unknown entry: the error" "*nvalid*" "$output"
+matches "unknown entry: the sentence" \
+	"<3>tcp_connect_logger: not loading: tcp_v4_connect() begins with the bytes *90 90 90 90 90*, which this version does not know; look for a newer one, or report them" \
+	"$(log | uniq)"
+equals "unknown entry: nothing is left" "" \
+	"$(ls -d /sys/module/tcp_connect_logger ${switch%/*} $patch 2>/dev/null)"
+mark
+connection data 127.0.0.1 80
+equals "unknown entry: connections work" connected "$result"
+equals "unknown entry: and are not logged" "" "$(log)"
+
+doctor original
+succeeds "known entry: loaded" insmod "$ko" enabled=1
+wait_until 60 transition_over $patch
+mark
+connection data 127.0.0.1 80
+equals "known entry: connections work" connected "$result"
+equals "known entry: and are logged" "$(record "$pid" 0 connect 127.0.0.1 80)" "$(log)"
+echo end

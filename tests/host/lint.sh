@@ -1,0 +1,66 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# lint.sh DIR CACHE DEB - what needs neither a root nor a guest
+#
+# DIR is for its files, CACHE is the rig's, DEB the package.
+
+set -u
+dir=$1 cache=$2 deb=$3
+
+# shellcheck source=tests/lib.sh
+. tests/lib.sh
+
+# reports_nothing NAME COMMAND...
+reports_nothing() {
+	test_name=$1
+	shift
+	output=$("$@" 2>&1)	# in a subshell
+	equals "$test_name reports nothing" "" "$output"
+}
+
+# The kernel's checkpatch.pl, out of the kernel's source.
+checkpatch() {
+	if [ ! -e "$cache/checkpatch/checkpatch.pl" ]; then
+		source=$(apt-cache depends linux-source | sed -n 's/ *Depends: //p')
+		mkdir -p "$cache/checkpatch" "$dir/source"
+		(cd "$dir/source" && apt-get -qq -o APT::Sandbox::User=root download "$source") &&
+			dpkg-deb --fsys-tarfile "$dir/source"/*.deb | tar -xO --wildcards '*.tar.xz' |
+			tar -xJ -C "$cache/checkpatch" --strip-components=2 --wildcards \
+				'*/scripts/checkpatch.pl' '*/scripts/spelling.txt' '*/scripts/const_structs.checkpatch'
+		rm -rf "$dir/source"
+	fi
+	# From elsewhere: it leaves a file where it is run.
+	cd "$dir" && perl "$cache/checkpatch/checkpatch.pl" --no-tree --strict --quiet \
+		--max-line-length=100 --ignore FILE_PATH_CHANGES -f "$@"
+}
+
+# deb_in PLACE: built there, as another user's machine would
+deb_in() {
+	mkdir -p "$1"
+	cp -a Makefile LICENSE README.md dkms.conf debian kmod src udev "$1"
+	(umask 077 && cd "$1" && TZ=Asia/Tokyo LC_ALL=C.UTF-8 make -s deb) >"$1.log" 2>&1
+	cat "$1"/dist/*.deb | sha256sum
+}
+
+succeeds "unit tests compile" gcc -std=gnu11 -O1 -g -Wall -Wextra -Werror \
+	-fsanitize=address,undefined -fno-sanitize-recover -o "$dir/unit" tests/host/unit.c
+"$dir/unit" || echo "not ok unit tests end"
+
+# shellcheck disable=SC2046 # lists
+reports_nothing shellcheck shellcheck -x \
+	$(grep -rlE '^#!/bin/(busybox )?sh' --exclude-dir=.git --exclude-dir=build --exclude-dir=dist .)
+# shellcheck disable=SC2046
+reports_nothing checkpatch checkpatch \
+	$(find "$PWD/src" "$PWD/tests/modules" -name '*.[ch]' ! -name '*.mod.c')
+reports_nothing lintian lintian -EI --pedantic --allow-root --fail-on none "${deb%/*}"/*.changes
+
+for file in changes buildinfo; do
+	succeeds "make deb leaves a .$file" test -s "$(echo "${deb%/*}"/*.$file)"
+done
+equals "the package is built again to the bit" "$(sha256sum <"$deb")" "$(deb_in "$dir/elsewhere")"
+
+version=$(sed 's/.*(\([^)]*\)).*/\1/;q' debian/changelog)
+equals "the version is written down once" debian/changelog \
+	"$(grep -rlF "$version" --exclude-dir=.git --exclude-dir=build --exclude-dir=dist . | sed 's/^..//')"
+echo end

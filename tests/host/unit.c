@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * unit - the module's pure functions, on bytes that no kernel at hand has
+ *
+ * Reports as the guests do, see tests/rig.sh.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef uint8_t u8;
+#define TASK_COMM_LEN 16
+
+#include "../../src/entry.h"
+#include "../../src/record.h"
+
+static void report(bool ok, const char *name)
+{
+	if (ok)
+		printf("ok %s\n", name);
+	else
+		printf("not ok %s: see tests/host/unit.c\n", name);
+}
+
+#define ENDBR64 "\xf3\x0f\x1e\xfa"
+
+static void test_entry(void)
+{
+	static const struct {
+		const char *name, *code;
+		size_t size;
+	} entries[] = {
+		{ "nop", "\x0f\x1f\x44\x00\x00zzzz", 5 },
+		{ "the older nop", "\x66\x66\x66\x66\x90zzzz", 5 },
+		{ "call", "\xe8zzzzzzzz", 5 },
+		{ "ENDBR64 and nop", ENDBR64 "\x0f\x1f\x44\x00\x00", 9 },
+		{ "ENDBR64 and the older nop", ENDBR64 "\x66\x66\x66\x66\x90", 9 },
+		{ "ENDBR64 and call", ENDBR64 "\xe8zzzz", 9 },
+		{ "ENDBR64 alone", ENDBR64 "\x55\x48\x89\xe5\x53", 0 },
+		{ "ENDBR64 twice", ENDBR64 ENDBR64 "\xe8", 0 },
+		{ "ENDBR32", "\xf3\x0f\x1e\xfb\x0f\x1f\x44\x00\x00", 0 },
+		{ "a sealed ENDBR64", "\x66\x0f\x1f\x00\x0f\x1f\x44\x00\x00", 0 },
+		{ "single-byte nops", "\x90\x90\x90\x90\x90zzzz", 0 },
+		{ "a breakpoint", "\xcc\x1f\x44\x00\x00zzzz", 0 },
+		{ "a jump", "\xe9zzzzzzzz", 0 },
+		{ "another 5-byte nop", "\x3e\x8d\x74\x26\x00zzzz", 0 },
+		{ "a function that cannot be traced", "\x55\x48\x89\xe5\x41\x57\x41\x56\x53", 0 },
+		{ "zeros", "\0\0\0\0\0\0\0\0\0", 0 },
+	};
+	char name[80];
+
+	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+		/* Exactly as long as it may look, so that ASan sees it look further. */
+		u8 *code = malloc(TCL_ENTRY_MAX);
+
+		memcpy(code, entries[i].code, TCL_ENTRY_MAX);
+		snprintf(name, sizeof(name), "entry: %s is %zu bytes", entries[i].name,
+			 entries[i].size);
+		report(tcl_entry_size(code) == entries[i].size, name);
+		free(code);
+	}
+}
+
+/* Every byte, at every place of a name, reads back as what it was. */
+static void test_escape(void)
+{
+	static const char escaped[] = " \\\"'=>";
+	bool one_word = true, plain = true, reads_back = true, terminated = true;
+
+	for (int byte = 1; byte < 256; byte++) {
+		for (int place = 0; place < TASK_COMM_LEN - 1; place++) {
+			char *comm = malloc(TASK_COMM_LEN), *text = malloc(TCL_COMM_LEN);
+			char back[TASK_COMM_LEN] = "";
+			size_t n = 0;
+
+			memset(comm, byte, TASK_COMM_LEN - 1);
+			memset(comm, 'a', place);
+			comm[TASK_COMM_LEN - 1] = '\0';
+			memset(text, '?', TCL_COMM_LEN);
+			tcl_escape_comm(text, comm);
+
+			if (!memchr(text, '\0', TCL_COMM_LEN)) {
+				terminated = false;
+				continue;
+			}
+			for (const char *p = text; *p; p++) {
+				unsigned int value = (u8)*p;
+
+				if (*p <= ' ' || *p >= 0x7f || (*p != '\\' && strchr(escaped, *p)))
+					one_word = false;
+				if (*p == '\\') {
+					if (sscanf(p, "\\x%2x", &value) != 1)
+						reads_back = false;
+					p += 3;
+				}
+				back[n++] = value;
+			}
+			if (strcmp(back, comm))
+				reads_back = false;
+			if (byte > ' ' && byte < 0x7f && !strchr(escaped, byte) &&
+			    strcmp(text, comm))
+				plain = false;
+			free(comm);
+			free(text);
+		}
+	}
+	report(terminated, "comm: fits and is terminated");
+	report(one_word, "comm: is one word without quotes, '=' and '>'");
+	report(reads_back, "comm: reads back as what it was");
+	report(plain, "comm: a plain name is as it is");
+}
+
+int main(void)
+{
+	test_entry();
+	test_escape();
+	return 0;
+}

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# For what runs in a guest or a chroot, with busybox's sh as well as with dash:
+# how it reports (see rig.sh), and what it looks at.
+
+switch=/sys/kernel/tcp_connect_logger/enabled
+parameter=/sys/module/tcp_connect_logger/parameters/enabled
+patch=/sys/kernel/livepatch/tcp_connect_logger
+
+note() {
+	echo "# $*"
+}
+
+one_line() {
+	printf %s "$1" | tail -c 1000 | tr '\n' '|'
+}
+
+# equals NAME EXPECTED ACTUAL
+equals() {
+	if [ "$2" = "$3" ]; then
+		echo "ok $1"
+	else
+		echo "not ok $1: expected [$(one_line "$2")], got [$(one_line "$3")]"
+	fi
+}
+
+# matches NAME PATTERN ACTUAL: a shell pattern, where part of it is not known
+matches() {
+	# shellcheck disable=SC2254 # it is a pattern
+	case $3 in
+	$2) echo "ok $1" ;;
+	*) echo "not ok $1: expected [$(one_line "$2")], got [$(one_line "$3")]" ;;
+	esac
+}
+
+# succeeds NAME COMMAND..., fails NAME COMMAND...: leave its output in $output
+succeeds() {
+	test_name=$1
+	shift
+	if output=$("$@" 2>&1); then
+		echo "ok $test_name"
+	else
+		echo "not ok $test_name: $* failed: $(one_line "$output")"
+	fi
+}
+
+fails() {
+	test_name=$1
+	shift
+	if output=$("$@" 2>&1); then
+		echo "not ok $test_name: $* succeeded: $(one_line "$output")"
+	else
+		echo "ok $test_name"
+	fi
+}
+
+# apt_get ARGUMENT..., apt_get_in CHROOT ARGUMENT...: without questions and pty
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+
+apt_get() {
+	apt-get -y -o Dpkg::Use-Pty=0 "$@"
+}
+
+apt_get_in() {
+	chroot=$1
+	shift
+	chroot "$chroot" apt-get -y -o Dpkg::Use-Pty=0 "$@"
+}
+
+# mark: from here on the kernel's log is looked at
+marks=0
+mark() {
+	[ $marks -gt 0 ] || echo on >/proc/sys/kernel/printk_devkmsg # no rate limit
+	marks=$((marks + 1))
+	echo "rig: mark $marks" >/dev/kmsg
+}
+
+# log: our lines since the mark, with their level, without their time, and without
+# what the kernel says in a module's name when it loads one
+log() {
+	dmesg -r | sed -n "1,/rig: mark $marks\$/d; /taint/d
+		s/^\\(<[0-9]*>\\)\\[[^]]*\\] \\(tcp_connect_logger: \\)/\\1\\2/p"
+}
+
+# connection [OPTION...] KIND ADDRESS PORT: make it, and set $pid and $result
+connection() {
+	output=$(/payload/connect "$@")
+	pid=${output#pid=}
+	pid=${pid%% *}
+	result=${output#*result=}
+}
+
+# record PID UID COMM ADDRESS PORT: the line that a connection is logged by
+record() {
+	echo "<6>tcp_connect_logger: pid=$1 uid=$2 comm=$3 -> $4:$5"
+}
+
+# wait_until SECONDS COMMAND...
+wait_until() {
+	seconds=$1
+	shift
+	while ! "$@" 2>/dev/null; do
+		[ "$seconds" -gt 0 ] || return 1
+		seconds=$((seconds - 1))
+		sleep 1
+	done
+}
+
+# transition_over PATCH: also where the patch is gone
+transition_over() {
+	[ "$(cat "$1/transition" 2>/dev/null || echo 0)" = 0 ]
+}
+
+# disable_patch PATCH: as Documentation/livepatch/livepatch.rst says
+disable_patch() {
+	echo 0 >"$1/enabled"
+	wait_until 60 test ! -d "$1"
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * rival - somebody else who redirects tcp_v4_connect()
+ *
+ * how=livepatch: a livepatch that makes every connect fail with ENETDOWN.
+ * how=ftrace: an ftrace_ops with IPMODIFY that happens to change nothing.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include "compat.h"
+
+#include <linux/livepatch.h>
+#include <linux/module.h>
+
+static char *how = "livepatch";
+module_param(how, charp, 0444);
+MODULE_PARM_DESC(how, "livepatch (default) or ftrace");
+
+static int rival_connect(struct sock *sk, tcl_sockaddr *uaddr, int addr_len)
+{
+	return -ENETDOWN;
+}
+
+static struct klp_func funcs[] = {
+	{ .old_name = "tcp_v4_connect", .new_func = rival_connect },
+	{ }
+};
+
+static struct klp_object objs[] = {
+	{ .funcs = funcs },
+	{ }
+};
+
+static struct klp_patch patch = { .mod = THIS_MODULE, .objs = objs };
+
+static void notrace rival_callback(unsigned long ip, unsigned long parent_ip,
+				   struct ftrace_ops *op, tcl_ftrace_regs *regs)
+{
+}
+
+static struct ftrace_ops ops = {
+	.func	= rival_callback,
+	.flags	= FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY,
+};
+
+static bool by_ftrace(void)
+{
+	return !strcmp(how, "ftrace");
+}
+
+static int __init rival_init(void)
+{
+	static unsigned char name[] = "tcp_v4_connect";
+	int ret;
+
+	if (!by_ftrace())
+		return klp_enable_patch(&patch);
+
+	ret = ftrace_set_filter(&ops, name, sizeof(name) - 1, 1);
+	return ret ?: register_ftrace_function(&ops);
+}
+
+static void __exit rival_exit(void)
+{
+	if (by_ftrace())
+		unregister_ftrace_function(&ops);
+}
+
+module_init(rival_init);
+module_exit(rival_exit);
+MODULE_LICENSE("GPL");
+MODULE_INFO(livepatch, "Y");
+MODULE_DESCRIPTION("Test neighbour: redirects tcp_v4_connect() too");
