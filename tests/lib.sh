@@ -73,13 +73,13 @@ marks=0
 mark() {
 	[ $marks -gt 0 ] || echo on >/proc/sys/kernel/printk_devkmsg # no rate limit
 	marks=$((marks + 1))
-	echo "rig: mark $marks" >/dev/kmsg
+	echo "rig: mark $$.$marks" >/dev/kmsg
 }
 
 # log: our lines since the mark, with their level, without their time, and without
 # what the kernel says in a module's name when it loads one
 log() {
-	dmesg -r | sed -n "1,/rig: mark $marks\$/d; /taint/d
+	dmesg -r | sed -n "1,/rig: mark $$.$marks\$/d; /taint/d
 		s/^\\(<[0-9]*>\\)\\[[^]]*\\] \\(tcp_connect_logger: \\)/\\1\\2/p"
 }
 

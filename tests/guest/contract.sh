@@ -89,7 +89,7 @@ contract_switch() {
 		equals "switch: takes $start without a newline" $start "$(cat $switch)"
 		for bad in 2 00 01 10 -1 +1 1.0 '1 ' ' 1' 0x1 y n on off true nonsense '1\n\n' '1\n1' '\n' '1\0' '1\0\n' '\0'; do
 			# shellcheck disable=SC2059 # with escapes
-			fails "switch at $start: refuses '$bad'" sh -c "printf '$bad' | dd of=$switch conv=notrunc"
+			fails "switch at $start: refuses '$bad'" sh -c "printf -- '$bad' | dd of=$switch conv=notrunc"
 			matches "switch at $start: '$bad' is EINVAL" '*nvalid argument*' "$output"
 			equals "switch at $start: '$bad' changes nothing" $start "$(cat $switch)"
 		done
