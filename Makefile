@@ -49,7 +49,10 @@ deb:
 	cd $(build)/$(NAME) && dpkg-buildpackage --build=all --unsigned-changes
 	mv $(build)/$(NAME)-dkms_* $(build)/$(NAME)_* $(dist)
 
-demo test:
-	tests/$@
+demo:
+	tests/demo
+
+test:
+	tests/run
 
 .PHONY: all help modules clean install deb demo test
