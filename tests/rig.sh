@@ -109,18 +109,29 @@ qemu() {
 		-kernel "$vmlinuz" -append "console=ttyS0 panic=-1 oops=panic $append" "$@"
 }
 
-# guest_full: a guest with systemd, booted from a throw-away copy of $disk;
-# rig.service in it runs /payload/run. Prints and keeps its report.
-guest_full() {
+# guest_disks: a throw-away copy of $disk, and the payload, for guest_boot
+guest_disks() {
 	qemu-img create -q -f qcow2 -b "$disk" -F raw "$dir/disk.qcow2"
-	mke2fs -q -t ext2 -d "$dir/payload" "$dir/payload.img" 64M
+	mke2fs -q -t ext2 -d "$dir/payload" "$dir/payload.img" 64M >/dev/null
 	: >"$dir/report"
+}
+
+# guest_boot ARGUMENTS: boot a guest with systemd from $dir's disks, with these
+# kernel arguments besides; rig.service in it runs /payload/run. Prints and keeps
+# its report.
+guest_boot() {
+	qemu "root=/dev/vda rw $1" -initrd "$initrd" \
+		-drive "file=$dir/disk.qcow2,if=virtio,cache=unsafe" \
+		-drive "file=$dir/payload.img,format=raw,if=virtio,readonly=on" \
+		</dev/null | tee -a "$dir/report"
+}
+
+# guest_full: a guest with systemd, booted as often as it asks for
+guest_full() {
+	guest_disks
 	arguments=
 	while :; do
-		qemu "root=/dev/vda rw $arguments" -initrd "$initrd" \
-			-drive "file=$dir/disk.qcow2,if=virtio,cache=unsafe" \
-			-drive "file=$dir/payload.img,format=raw,if=virtio,readonly=on" \
-			</dev/null | tee -a "$dir/report"
+		guest_boot "$arguments"
 		last=$(tail -n 1 "$dir/report")
 		[ "${last#reboot}" != "$last" ] || break
 		arguments=${last#reboot}
