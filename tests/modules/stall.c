@@ -2,8 +2,11 @@
 /*
  * stall - a thread that holds up every livepatch transition while it is loaded
  *
- * It sleeps in a function that objtool is told to leave alone, so that its
- * stack cannot be unwound reliably and no transition can be sure of it.
+ * It sleeps below a function that objtool is told to leave alone, so that its
+ * stack cannot be unwound reliably and no transition can be sure of it. The
+ * sleep has a function of its own because objtool must find one in the section:
+ * else it writes no ORC data for it at all, and what orc_find() then comes upon
+ * depends on where the module's sections happen to lie.
  */
 #include <linux/kthread.h>
 #include <linux/module.h>
@@ -12,18 +15,24 @@
 
 static struct task_struct *thread;
 
-static noinline int stall_sleep(void *unused)
+static noinline void stall_sleep(void)
+{
+	schedule_timeout_interruptible(HZ);
+	barrier();	/* no tail call */
+}
+
+static int stall_thread(void *unused)
 {
 	while (!kthread_should_stop())
-		schedule_timeout_interruptible(HZ);
+		stall_sleep();
 	return 0;
 }
 
-STACK_FRAME_NON_STANDARD(stall_sleep);
+STACK_FRAME_NON_STANDARD(stall_thread);
 
 static int __init stall_init(void)
 {
-	thread = kthread_run(stall_sleep, NULL, "stall");
+	thread = kthread_run(stall_thread, NULL, "stall");
 	return PTR_ERR_OR_ZERO(thread);
 }
 
