@@ -20,7 +20,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 cache=${TCL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tcp-connect-logger}
 work=$top/build/rig/$SUITE-$FLAVOUR
 
-timeout=1200	# seconds after which a chroot or a guest is given up
+timeout=1800	# seconds after which a chroot or a guest is given up
 
 rig_packages="build-essential cpio debhelper dh-dkms e2fsprogs fakeroot gdb-minimal
 	lintian mmdebstrap qemu-system-x86 qemu-utils shellcheck"
