@@ -30,7 +30,8 @@ modules clean:
 	$(MAKE) -C $(KDIR) M=$(CURDIR)/src TCL_VERSION=$(VERSION) $@
 
 install:
-	$(INSTALL) -t $(modulesrc) src/Kbuild $(filter-out %.mod.c,$(wildcard src/*.[ch]))
+	$(INSTALL) -t $(modulesrc) src/Kbuild src/dkms.mk $(filter-out %.mod.c,$(wildcard src/*.[ch]))
+	$(INSTALL) -m 755 -t $(modulesrc) kmod/dkms-report
 	$(INSTALL_VERSIONED) dkms.conf | $(INSTALL) /dev/stdin $(modulesrc)/dkms.conf
 	$(INSTALL) -t $(DESTDIR)$(prefix)/lib/udev/rules.d udev/70-$(NAME).rules
 	$(INSTALL) kmod/modules-load.conf $(DESTDIR)$(prefix)/lib/modules-load.d/$(NAME).conf

@@ -213,6 +213,8 @@ static int tcl_pre_patch(struct klp_object *obj)
 	case -EINVAL:
 		pr_err("not loading: %s() begins with the bytes %*ph, which this version does not know; look for a newer one, or report them\n",
 		       func->old_name, TCL_ENTRY_MAX, original);
+		/* As unsupported.c does: to systemd-modules-load no failure of the boot. */
+		ret = -ENODEV;
 		break;
 	case -EBUSY:
 		pr_err("not loading: %s() is already patched by another livepatch or redirected by another IPMODIFY user, which this one would undo\n",
