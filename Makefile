@@ -22,7 +22,8 @@ help:
 	@echo 'make install [DESTDIR=...] install everything but the module, for DKMS to build'
 	@echo 'make deb                   dist/$(NAME)-dkms_$(VERSION)_all.deb'
 	@echo 'make demo                  the package at work in a Debian guest'
-	@echo 'make test                  the whole suite; TESTS="name ..." for a part, see CONTRIBUTING.md'
+	@echo 'make test                  the whole suite; SUITES="bookworm ..." TESTS="bare ..." for a part'
+	@echo 'make matrix                every kernel of Debian, built and run: the table of README.md'
 
 modules clean:
 	@test -e $(KDIR)/Makefile || \
@@ -56,4 +57,7 @@ demo:
 test:
 	tests/run
 
-.PHONY: all help modules clean install deb demo test
+matrix:
+	TESTS="build bare" tests/run
+
+.PHONY: all help modules clean install deb demo test matrix

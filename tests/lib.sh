@@ -55,17 +55,17 @@ fails() {
 	fi
 }
 
-# apt_get ARGUMENT..., apt_get_in CHROOT ARGUMENT...: without questions and pty
+# apt_get ARGUMENT...: without questions and pty; in_chroot, if it is set, is where
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 
 apt_get() {
-	apt-get -y -o Dpkg::Use-Pty=0 "$@"
+	${in_chroot:+chroot "$in_chroot"} apt-get -y -o Dpkg::Use-Pty=0 "$@"
 }
 
-apt_get_in() {
-	chroot=$1
-	shift
-	chroot "$chroot" apt-get -y -o Dpkg::Use-Pty=0 "$@"
+# nothing_left NAME: of the module in the kernel
+nothing_left() {
+	equals "$1: nothing of the module is left" "" \
+		"$(ls -d /sys/module/tcp_connect_logger ${switch%/*} $patch 2>/dev/null)"
 }
 
 # mark: from here on the kernel's log is looked at
@@ -98,12 +98,12 @@ record() {
 
 # wait_until SECONDS COMMAND...
 wait_until() {
-	seconds=$1
+	tries=$(($1 * 5))
 	shift
 	while ! "$@" 2>/dev/null; do
-		[ "$seconds" -gt 0 ] || return 1
-		seconds=$((seconds - 1))
-		sleep 1
+		[ $tries -gt 0 ] || return 1
+		tries=$((tries - 1))
+		sleep 0.2
 	done
 }
 

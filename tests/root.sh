@@ -1,72 +1,175 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# Debian roots, to be sourced by rig.sh. One is kept for as long as nothing that
-# it is made of changes: this file, the unit, the mirrors, the kernel's version.
+# Debian's kernels and roots, to be sourced by rig.sh. They come from the mirrors
+# that this machine is configured for. What is made is kept for as long as nothing
+# that it is made of changes.
 
-# What is in a root beside the kernel and its headers. sparse is for make check.
-root_packages="systemd-sysv udev dbus kmod procps iproute2 busybox-static curl
-	dkms gcc make openssl initramfs-tools sparse"
+# To build modules in, as a chroot; and to boot besides, as a guest.
+chroot_packages="busybox-static dkms gcc kmod make openssl sparse udev"
+guest_packages="busybox-static curl dbus dkms gcc initramfs-tools iproute2 kmod make
+	openssl procps systemd-sysv udev"
 
-# Sources of a suite on the mirrors that this machine is configured for.
-sources() {
+# apt_for ARCHIVES COMMAND [ARGUMENT...]: apt-get or apt-cache on the package lists
+# of some archives (bookworm, bookworm-backports), kept apart from this machine's
+apt_for() {
+	state=$cache/apt/$(echo "$1" | tr ' ' +) command=$2
+	[ -e "$state" ] || mkdir -p "$state/archives/partial"
+	for archive in $1; do
+		cat "$cache/apt/$archive.list"
+	done >"$state/sources.$$"
+	# apt's cache is as old as it.
+	cmp -s "$state/sources.$$" "$state/sources.list" ||
+		cp "$state/sources.$$" "$state/sources.list"
+	rm "$state/sources.$$"
+	shift 2
+	"$command" -q -o Dir::State::status=/dev/null -o Dir::State::Lists="$cache/apt/lists" \
+		-o Dir::Etc::SourceList="$state/sources.list" -o Dir::Etc::SourceParts=/dev/null \
+		-o Dir::Cache="$state" -o Dir::Cache::pkgcache=pkgcache.bin \
+		-o APT::Get::List-Cleanup=false -o APT::Sandbox::User=root "$@"
+}
+
+# need_archive ARCHIVE: fetch its lists, once in a run; fails where there is no
+# such archive. sid has no -security, the newest suites have no -backports.
+need_archive() {
+	mkdir -p "$cache/apt/lists/partial"
 	# shellcheck disable=SC2016 # apt's own variables
 	apt-get indextargets --format '$(LABEL) $(SITE)' 'Created-By: Packages' 'Origin: Debian' |
 		sort -u |
 		while read -r label site; do
 			case $label in
-			Debian) echo "deb $site $1 main" ;;
-			Debian-Security) echo "deb $site $1-security main" ;;
+			Debian) name=$1 ;;
+			Debian-Security) name=$1-security ;;
+			*) continue ;;
 			esac
-		done
+			if /usr/lib/apt/apt-helper download-file "$site/dists/$name/InRelease" \
+				"$cache/apt/$1.InRelease" >/dev/null 2>&1; then
+				echo "deb $site $name main"
+			fi
+		done >"$cache/apt/$1.new"
+	if [ -s "$cache/apt/$1.new" ]; then
+		mv "$cache/apt/$1.new" "$cache/apt/$1.list"
+		apt_for "$1" apt-get update >/dev/null
+	elif [ -s "$cache/apt/$1.list" ]; then
+		say "the mirrors cannot be reached: going on with the old lists of $1"
+	else
+		return 1
+	fi
 }
 
-# suite_apt SUITE COMMAND [ARG...]: apt-get or apt-cache on a suite's package
-# lists, kept apart from this machine's.
-suite_apt() {
-	state=$cache/apt/$1
-	mkdir -p "$state/lists/partial"
-	sources "$1" >"$state/sources.list"
-	shift
-	"$@" -q -o Dir::State::Lists="$state/lists" \
-		-o Dir::Etc::SourceList="$state/sources.list" -o Dir::Etc::SourceParts=/dev/null \
-		-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o APT::Sandbox::User=root
+# kernel_of ARCHIVE NAME: what linux-headers-NAME stands for
+kernel_of() {
+	apt_for "$1" apt-cache --no-all-versions show "linux-headers-$2" |
+		sed -n '/^Depends:/s/.*linux-headers-\([^ ,]*\).*/\1/p'
 }
 
-# make_root: for $SUITE and $FLAVOUR, set $kernel (its release), $root (a
-# directory, for chroots), $disk (an ext4 image of it), $vmlinuz and $initrd.
-make_root() {
-	suite_apt "$SUITE" apt-get update >/dev/null ||
-		say "no fresh package lists of $SUITE: going on with the old ones"
-	image=$(suite_apt "$SUITE" apt-cache --no-all-versions show "linux-image-$FLAVOUR" |
-		sed -n '/^Depends:/s/.*\(linux-image-[^ ,]*\).*/\1/p')
-	[ -n "$image" ] || die "$SUITE has no linux-image-$FLAVOUR"
-	version=$(suite_apt "$SUITE" apt-cache --no-all-versions show "$image" |
-		sed -n 's/^Version: //p')
-	kernel=${image#linux-image-}
+# missing ARCHIVE PACKAGE: from the mirror, though its lists have it; those of an
+# old suite may be so
+missing() {
+	uri=$(apt_for "$1" apt-get --print-uris download "$2" | sed -n "s/^'\([^']*\)'.*/\1/p")
+	[ "$(curl -sIL -m 30 -o /dev/null -w '%{http_code}' "$uri")" = 404 ]
+}
 
-	key=$({
-		echo "$version"
-		sources "$SUITE"
-		cat "$top/tests/root.sh" "$top/tests/guest/rig.service"
-	} | sha256sum | cut -c 1-12)
-	store=$cache/root/$SUITE-$kernel
-	root=$store/root disk=$store/disk.img
-	vmlinuz=$root/boot/vmlinuz-$kernel initrd=$root/boot/initrd.img-$kernel
+# kernels_in ARCHIVE: of each line (linux-headers-amd64, linux-headers-6.12-amd64)
+# and flavour the newest kernel that can be had with its headers, one a line. What
+# is passed over for an older one is reported as skipped.
+kernels_in() {
+	apt_for "$1" apt-cache pkgnames linux-headers- | sort >"$work/headers"
+	sed -n -E 's/^linux-headers-(([0-9.]+-)?(cloud-|rt-)?amd64)$/\1/p' "$work/headers" |
+		while read -r name; do
+			newest=$(kernel_of "$1" "$name")
+			line=$(echo "$newest" | cut -d . -f 1-2) flavour=${name#[0-9]*-} found=
+			for version in $(sed -n "s/^linux-headers-\($line\..*\)-$flavour\$/\1/p" "$work/headers" |
+				grep -v -e '-cloud$' -e '-rt$' | sort -rV); do
+				kernel=$version-$flavour
+				if ! missing "$1" "linux-image-$kernel" &&
+					! missing "$1" "linux-headers-$kernel"; then
+					found=$kernel
+					break
+				fi
+			done
+			[ -z "$found" ] || echo "$found"
+			[ "$found" = "$newest" ] || echo "skip $newest: $1 lists it, but the mirror" \
+				"does not have it whole; ${found:-nor any older one}${found:+ instead}" \
+				>>"$work/plan.report"
+		done | sort -Vu
+}
+
+# bootstrap STORE SUITE ARCHIVES PACKAGES [OPTION...]: a Debian root in STORE/root,
+# unless it is there
+bootstrap() {
+	store=$1 suite=$2 archives=$3 packages=$4
+	shift 4
+	lists=$(for archive in $archives; do cat "$cache/apt/$archive.list"; done)
+	# shellcheck disable=SC2086 # a list
+	versions=$(for archive in $archives; do
+		apt_for "$archive" apt-cache --no-all-versions show $packages 2>/dev/null
+	done | grep -E '^(Package|Version):')
+
+	key=$(echo "$suite $lists $versions $*" | cat - "$top/tests/guest/rig.service" | sha256sum)
 	[ "$(cat "$store/key" 2>/dev/null)" != "$key" ] || return 0
-
-	say "making a root of $SUITE with kernel $kernel"
-	rm -rf "$store"
+	rm -rf --one-file-system "$store"
 	mkdir -p "$store"
-	# shellcheck disable=SC2016,SC2086 # $1 is for the hook; a list
-	sources "$SUITE" | mmdebstrap --variant=minbase \
-		--include="$(echo $root_packages "$image" "linux-headers-$kernel" | tr ' ' ,)" \
+	# What it mounts goes with it, also where it is killed. Kernels of backports need
+	# a linux-base from there.
+	# shellcheck disable=SC2016,SC2086 # $1 is for the hooks; a list
+	echo "$lists" | unshare --mount mmdebstrap --variant=minbase \
+		--include="$(echo $packages | tr ' ' ,)" \
 		--aptopt='Acquire::Check-Valid-Until "false"' \
-		--customize-hook="copy-in $top/tests/guest/rig.service /etc/systemd/system" \
+		--setup-hook='mkdir -p "$1/etc/apt/preferences.d"' \
+		--setup-hook='printf "Package: linux-*\nPin: release a=*-backports\nPin-Priority: 500\n" \
+			>"$1/etc/apt/preferences.d/kernels"' \
+		"$@" "$suite" "$store/root" - || return
+	echo "$key" >"$store/key"
+}
+
+# make_root SUITE: with all its kernels in the plan and their headers, but with a
+# few of their modules only, so that there is something for depmod
+make_root() {
+	use_root "$1"
+	export INITRD=No	# to the kernels' hooks
+	bootstrap "${root%/root}" "$1" "$(plan_of "$1" | cut -d ' ' -f 2 | sort -u)" \
+		"$chroot_packages $(plan_of "$1" | awk '{ print "linux-image-" $3, "linux-headers-" $3 }')" \
+		--dpkgopt='path-exclude=*/lib/modules/*/kernel/*' \
+		--dpkgopt='path-include=*/lib/modules/*/kernel/lib/*'
+}
+
+# use_root SUITE [KERNEL]: set $root, and $vmlinuz to one of its kernels
+use_root() {
+	root=$cache/root/$1/root
+	vmlinuz=$root/boot/vmlinuz-${2-}
+}
+
+# make_guest SUITE: with the kernel that a guest with systemd has
+make_guest() {
+	use_guest "$1"
+	cd "$top"	# for copy-in: no path of this checkout in the key
+	# shellcheck disable=SC2016 # $1 is for the hook
+	bootstrap "$store" "$1" "$1" \
+		"$guest_packages linux-image-$kernel linux-headers-$kernel" \
+		--customize-hook="copy-in tests/guest/rig.service /etc/systemd/system" \
 		--customize-hook='chroot "$1" systemctl -q enable rig.service' \
 		--customize-hook='chroot "$1" systemctl -q mask apt-daily.timer apt-daily-upgrade.timer' \
-		--customize-hook='echo guest >"$1/etc/hostname"' \
-		"$SUITE" "$root" -
-	mke2fs -q -t ext4 -d "$root" "$disk" 4G
-	echo "$key" >"$store/key"
+		--customize-hook='echo guest >"$1/etc/hostname"' || return
+	[ -e "$disk" ] || mke2fs -q -t ext4 -d "$root" "$disk" 4G
+}
+
+# use_guest SUITE: set $kernel, $vmlinuz, $initrd and $disk, an ext4 image of $root
+use_guest() {
+	kernel=$(kernel_of "$1" cloud-amd64)
+	store=$cache/root/$1-guest
+	root=$store/root disk=$store/disk.img
+	vmlinuz=$root/boot/vmlinuz-$kernel initrd=$root/boot/initrd.img-$kernel
+}
+
+# debs_for SUITE DIRECTORY PACKAGE...: fetch what apt would install of the suite's
+# backports in $root
+debs_for() {
+	suite=$1 debs=$2
+	shift 2
+	mkdir -p "$debs/partial"
+	apt_for "$suite $suite-backports" apt-get -y -o Dir::State::status="$root/var/lib/dpkg/status" \
+		-o Dir::Cache::archives="$debs" -t "$suite-backports" --no-install-recommends \
+		--download-only install "$@"
+	rm -r "$debs/partial" "$debs/lock"
 }

@@ -1,20 +1,27 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# build.sh KERNEL - the package in a chroot, and what the compiler is to refuse
+# build.sh some|all KERNEL... - the package in a chroot, for kernels of which the
+# headers are there; on the first of them what the compiler says of the code, and,
+# if it is to be all, what it must refuse and how people build by hand
 #
-# Leaves the modules that DKMS and the compiler made in /payload.
+# Leaves in /payload/KERNEL what was built for each.
 
 # shellcheck source=tests/lib.sh
 . /payload/lib.sh
 
+amount=$1
+shift
 kernel=$1
 headers=/usr/src/linux-headers-$kernel
 version=$(dpkg-deb -f /payload/*.deb Version)
 sources=/usr/src/tcp-connect-logger-$version
 
-# Where Debian has what the flavours share.
-include=$(sed -n 's/^include \(.*\)\/Makefile$/\1/p' "$headers/Makefile")/include
+# common_of HEADERS: where Debian has what the flavours share
+common_of() {
+	sed -n 's/^include \(.*\)\/Makefile$/\1/p' "$1/Makefile"
+}
+include=$(common_of "$headers")/include
 
 all_files() {
 	find / -xdev \( -path /proc -o -path /payload -o -path /tmp -o -path /var/log -o -path /var/lib/apt -o -path /var/cache \) -prune -o -print |
@@ -43,79 +50,168 @@ doctored() {
 	mv "$2.rig" "$2"
 }
 
-# pretend_kernel NAME: headers of our own for a kernel that is not there
-pretend_kernel() {
+# pretend NAME: headers of a kernel that is not there, in $fake and $fake_common
+pretend() {
+	fake=/usr/src/linux-headers-$1 fake_common=/usr/src/linux-headers-$1-common
+	common=$(common_of "$headers")
+	cp -a "$headers" "$fake"
+	cp -as "$common" "$fake_common"
+	sed -i "s!$headers\$!$fake!; s!$common!$fake_common!" "$fake/Makefile"
 	mkdir -p "/lib/modules/$1"
-	cp -a "$headers" "/lib/modules/$1/build"
+	ln -s "$fake" "/lib/modules/$1/build"
+}
+
+# Its module, however it is compressed
+module_of() {
+	echo "/lib/modules/$1/updates/dkms"/*
+}
+
+# Kernels that cannot be patched, each for a reason of its own: NAME REASON
+unsupported="
+6.99.1-without-livepatch tcp-connect-logger needs CONFIG_LIVEPATCH=y: boot a kernel that has it
+6.99.2-changed tcp_v4_connect() has a type in this kernel that this version of tcp-connect-logger does not know: look for a newer one"
+
+pretend_kernels() {
+	pretend 6.99.1-without-livepatch
+	sed -i '/CONFIG_LIVEPATCH[ =]/d' "$fake/.config" "$fake/include/config/auto.conf" \
+		"$fake/include/generated/autoconf.h"
+	pretend 6.99.2-changed
+	sed -i '/^int tcp_v4_connect(/s/addr_len/addr_len, int flags/' "$fake_common/include/net/tcp.h"
+	pretend 6.99.3-broken
+	printf 'all modules:\n\tfalse\n' >"$fake/Makefile"
+	mkdir -p /lib/modules/6.99.4-without-headers
+}
+
+# for_unsupported COMMAND: run it with name and reason of each
+for_unsupported() {
+	echo "$unsupported" | while read -r name reason; do
+		[ -z "$name" ] || "$1" "$name" "$reason"
+	done
+}
+
+# says_why NAME REASON: the sentence that the user sees, in $output
+says_why() {
+	matches "$1: says why and what to do" "*
+tcp-connect-logger: kernel $1 cannot be patched, and its module refuses to load: $2
+*" "$output"
+}
+
+refuses() {
+	equals "$1: its module is no livepatch" "" "$(modinfo -F livepatch "$(module_of "$1")")"
+	matches "$1: its module says so" "Not the livepatch,*" \
+		"$(modinfo -F description "$(module_of "$1")")"
+}
+
+# hooks NAME REASON: as the kernel's headers do it when they are installed, and the
+# kernel itself. What DKMS put there does the work; its failure would be apt's.
+hooks() {
+	dkms remove -m tcp-connect-logger -v "$version" -k "$1" >/dev/null 2>&1
+	fails "$1: the module is gone" test -e "$(module_of "$1")"
+	succeeds "$1: the headers' hook succeeds" run-parts --arg="$1" /etc/kernel/header_postinst.d
+	says_why "$@"
+	refuses "$@"
+	succeeds "$1: the kernel's hook succeeds" /etc/kernel/postinst.d/dkms "$1"
+}
+
+# DKMS has had several ways to write it.
+dkms_status() {
+	dkms status tcp-connect-logger | sed 's!^tcp-connect-logger, !tcp-connect-logger/!' | sort
 }
 
 package() {
-	pretend_kernel 6.1.0-without-livepatch
-	for config in .config include/config/auto.conf; do
-		sed -i '/^CONFIG_LIVEPATCH=/d' /lib/modules/6.1.0-without-livepatch/build/$config
+	for dir in /lib/modules/*; do
+		case " $* " in
+		*" ${dir##*/} "*) ;;
+		*) rm -r "$dir" ;;	# not asked for, but in the root
+		esac
 	done
-	pretend_kernel 5.4.0-old
-	pretend_kernel 6.0.0-broken
-	printf 'all modules:\n\tfalse\n' >/lib/modules/6.0.0-broken/build/Makefile
-	mkdir -p /lib/modules/6.1.1-without-headers
-
 	all_files >/tmp/before
+	pretend_kernels
 	succeeds "chroot: apt install" apt_get install /payload/*.deb
 	matches "chroot: says that it does not load" "*
 tcp-connect-logger: not loading in a chroot or a container.*" "$output"
-	for other in 6.1.0-without-livepatch 5.4.0-old; do
-		matches "chroot: skips $other" "*tcp-connect-logger: kernel $other is not one that can be patched: skipped.*" "$output"
+	matches "chroot: says that nothing was built for 6.99.3-broken" \
+		"*tcp-connect-logger: nothing could be built for kernel 6.99.3-broken, see*" "$output"
+	for_unsupported says_why
+	for_unsupported refuses
+	equals "chroot: built and installed for every kernel with headers that work" "$(
+		{
+			printf '%s\n' "$@"
+			echo "$unsupported" | sed -n 's/ .*//p'
+		} | sed "s!.*!tcp-connect-logger/$version, &, x86_64: installed!" | sort
+	)" "$(dkms_status)"
+	for kernel in "$@"; do
+		module
 	done
-	matches "chroot: says that the build for 6.0.0-broken failed" \
-		"*tcp-connect-logger: the module could not be built for kernel 6.0.0-broken, see*" "$output"
-	equals "chroot: built and installed for the kernel that can be had, and no other" \
-		"tcp-connect-logger/$version, $kernel, x86_64: installed" "$(dkms status tcp-connect-logger)"
-	ko=$(modinfo -k "$kernel" -n tcp_connect_logger) || exit
-	matches "chroot: signed with DKMS's key" "DKMS module signing key" "$(modinfo -F signer "$ko")"
-	equals "module: name" tcp_connect_logger "$(modinfo -F name "$ko")"
-	equals "module: version" "$version" "$(modinfo -F version "$ko")"
-	equals "module: license" GPL "$(modinfo -F license "$ko")"
-	equals "module: livepatch" Y "$(modinfo -F livepatch "$ko")"
-	matches "module: description" "?*" "$(modinfo -F description "$ko")"
-	matches "module: author" "?*" "$(modinfo -F author "$ko")"
-	matches "module: parameter" "enabled:*(0 or 1)" "$(modinfo -F parm "$ko")"
-	case $ko in
-	*.xz) xz -dc "$ko" ;;
-	*) cat "$ko" ;;
-	esac >/payload/tcp-connect-logger.ko
+	kernel=$1
+	before=$(dkms_status)
+	echo "$unsupported" | tail -n 1 | while read -r name reason; do
+		hooks "$name" "$reason"
+	done
+	equals "chroot: the other kernels keep theirs" "$before" "$(dkms_status)"
 	cp -a "$sources" /tmp/sources
 
 	succeeds "chroot: apt purge" apt_get purge tcp-connect-logger-dkms
+	rm -rf /usr/src/linux-headers-6.99.* /lib/modules/6.99.*
 	equals "chroot: purge leaves no file" "" "$(all_files | diff /tmp/before - | grep '^[<>]')"
 	sources=/tmp/sources
 }
 
-# The replacement in the module that DKMS built: how it gets to the original.
+# What DKMS made for $kernel
+module() {
+	mkdir "/payload/$kernel"
+	file=$(modinfo -k "$kernel" -n tcp_connect_logger) || exit
+	signer=
+	! grep -q sign_file "$(command -v dkms)" || signer="DKMS module signing key"
+	matches "$kernel: signed with DKMS's key, if it has one" "$signer" "$(modinfo -F signer "$file")"
+	equals "$kernel: name" tcp_connect_logger "$(modinfo -F name "$file")"
+	equals "$kernel: version" "$version" "$(modinfo -F version "$file")"
+	equals "$kernel: license" GPL "$(modinfo -F license "$file")"
+	equals "$kernel: livepatch" Y "$(modinfo -F livepatch "$file")"
+	matches "$kernel: vermagic" "$kernel *" "$(modinfo -F vermagic "$file")"
+	matches "$kernel: description" "?*" "$(modinfo -F description "$file")"
+	matches "$kernel: author" "?*" "$(modinfo -F author "$file")"
+	matches "$kernel: parameter" "enabled:*(0 or 1)" "$(modinfo -F parm "$file")"
+	ko=/payload/$kernel/tcp-connect-logger.ko
+	case $file in
+	*.xz) xz -dc "$file" ;;
+	*) cat "$file" ;;
+	esac >"$ko"
+	disassembly
+	# For the table; the compiler as it has signed its work
+	echo "$(dpkg-query -Wf '${source:Upstream-Version}' dkms);$(readelf -p .comment "$ko" |
+		sed -n 's/.*GCC: ([^)]*) \([0-9.]*\).*/gcc \1/p' | head -n 1)" >"/payload/$kernel/built"
+}
+
+# The replacement in the module that DKMS built: how it gets to the original. (An
+# old objdump writes jmpq and callq.)
 disassembly() {
 	code=$(objdump -dr --no-show-raw-insn -j .text "$ko")
 	wrapper=$(echo "$code" | sed -n '/<tcl_tcp_v4_connect>:/,/^$/p')
 
-	equals "code: no indirect branch, no retpoline" "" \
-		"$(objdump -dr --no-show-raw-insn "$ko" | grep -E '(jmp|call) +\*|__x86_indirect|__x86_return.*\*')"
-	matches "code: the way to the original is a direct jump" "[1-9]*" \
-		"$(echo "$wrapper" | grep -A 1 -E '\sjmp\s' | grep -c '__SCT__tcl_original')"
-	equals "code: and no call, which would stay on the stack" 0 \
-		"$(echo "$wrapper" | grep -B 1 '__SCT__tcl_original' | grep -c -E '\scall\s')"
-	equals "code: patched by the kernel as a static call" 1 \
+	equals "$kernel: code: no indirect branch, no retpoline" "" \
+		"$(objdump -dr --no-show-raw-insn "$ko" | grep -E '(jmp|call)q? +\*|__x86_indirect|__x86_return.*\*')"
+	matches "$kernel: code: the way to the original is a direct jump" "[1-9]*" \
+		"$(echo "$wrapper" | grep -A 1 -E '\sjmpq?\s' | grep -c '__SCT__tcl_original')"
+	equals "$kernel: code: and no call, which would stay on the stack" 0 \
+		"$(echo "$wrapper" | grep -B 1 '__SCT__tcl_original' | grep -c -E '\scallq?\s')"
+	equals "$kernel: code: patched by the kernel as a static call" 1 \
 		"$(readelf -SW "$ko" | grep -c ' \.static_call_sites ')"
-	equals "code: one flag test" 1 "$(echo "$wrapper" | grep -c -E '\s(test|cmp)[bl]?\s')"
-	equals "code: one call, for the record" 1 \
-		"$(echo "$wrapper" | grep -E '\scall\s' | grep -c '<tcl_log>')"
-	equals "code: no part of the replacement is elsewhere" "" \
+	equals "$kernel: code: one flag test" 1 "$(echo "$wrapper" | grep -c -E '\s(test|cmp)[bl]?\s')"
+	equals "$kernel: code: one call, for the record" 1 \
+		"$(echo "$wrapper" | grep -E '\scallq?\s' | grep -c '<tcl_log>')"
+	equals "$kernel: code: no part of the replacement is elsewhere" "" \
 		"$(nm "$ko" | grep 'tcl_tcp_v4_connect\.')"
 }
 
-compiler() {
+warnings() {
 	# W=1 is for the module alone; its warnings and sparse's name its files.
 	succeeds "compiler: W=1 and sparse" build W=1 C=2 CF=-D__CHECK_ENDIAN__
 	equals "compiler: no warning of W=1 and sparse" "" "$(echo "$output" | grep -E 'warning:|error:')"
 	build clean >/dev/null
+}
 
+doctored_headers() {
 	autoconf=$headers/include/generated/autoconf.h
 	doctored "no CONFIG_LIVEPATCH" "$autoconf" "sed -i '/CONFIG_LIVEPATCH /d'" \
 		'#error "tcp-connect-logger needs CONFIG_LIVEPATCH=y: boot a kernel that has it"'
@@ -166,17 +262,28 @@ by_hand() {
 	made_by "plain make"
 }
 
+# What the guests load beside it.
 neighbours() {
-	cp -a /payload/modules /payload/src /tmp
-	succeeds "the neighbours are built" make -C "$headers" M=/tmp/modules modules
-	cp /tmp/modules/*.ko /payload
+	for one in "$@"; do
+		rm -rf /tmp/modules /tmp/unsupported
+		cp -a /payload/modules /payload/src /tmp
+		succeeds "$one: the neighbours are built" \
+			make -C "/usr/src/linux-headers-$one" M=/tmp/modules modules
+		cp -a "$sources" /tmp/unsupported
+		succeeds "$one: the module that refuses is built" \
+			make -C "/usr/src/linux-headers-$one" M=/tmp/unsupported \
+			TCL_VERSION="$version" TCL_UNSUPPORTED=y modules
+		cp /tmp/modules/*.ko "/payload/$one"
+		cp /tmp/unsupported/tcp-connect-logger.ko "/payload/$one/unsupported.ko"
+	done
 }
 
-note "kernel $kernel, DKMS $(dpkg-query -Wf '${Version}' dkms), $(gcc --version | head -n 1)"
-package
-ko=/payload/tcp-connect-logger.ko
-disassembly
-by_hand
-neighbours
-compiler
+note "DKMS $(dpkg-query -Wf '${Version}' dkms), $(gcc --version | head -n 1), kernels $*"
+package "$@"
+neighbours "$@"
+warnings
+if [ "$amount" = all ]; then
+	by_hand
+	doctored_headers
+fi
 echo end

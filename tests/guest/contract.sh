@@ -20,12 +20,6 @@ switch_is_ready() {
 	transition_over $patch && [ "$(stat -c '%u:%g %a' $switch)" = "$owner" ]
 }
 
-# nothing_left NAME: of the module in the kernel
-nothing_left() {
-	left=$(ls -d /sys/module/tcp_connect_logger ${switch%/*} $patch 2>/dev/null)
-	equals "$1: nothing is left" "" "$left"
-}
-
 # logs_nothing NAME, logs_one NAME
 logs_nothing() {
 	mark
@@ -201,11 +195,15 @@ contract_refusals() {
 		unload
 	done
 
-	# The core's own refusal, as the last step of init.
-	echo 0 >/proc/sys/kernel/ftrace_enabled
-	refused "without ftrace" "" "esource busy"
-	echo 1 >/proc/sys/kernel/ftrace_enabled
-	logs_nothing "without ftrace"
+	# The core's own refusal, as the last step of init. 7.3 no longer lets ftrace be
+	# switched off: writing 0 is EOPNOTSUPP there, and logged as deprecated.
+	if (echo 0 >/proc/sys/kernel/ftrace_enabled) 2>/dev/null; then
+		refused "without ftrace" "" "esource busy"
+		echo 1 >/proc/sys/kernel/ftrace_enabled
+		logs_nothing "without ftrace"
+	else
+		equals "without ftrace: not on this kernel" 1 "$(cat /proc/sys/kernel/ftrace_enabled)"
+	fi
 
 	# A kprobe event is no rival.
 	if echo 'p:rig tcp_v4_connect' >/sys/kernel/tracing/kprobe_events; then
@@ -219,6 +217,14 @@ contract_refusals() {
 	else
 		echo "skip kprobe event there: no kprobe events"
 	fi
+}
+
+# What is built where the livepatch does not compile.
+contract_unsupported() {
+	real=$ko ko=/payload/unsupported.ko
+	refused "unsupported" "<3>tcp_connect_logger: not loading: version * does not compile for this kernel; look for a newer one, or boot another kernel; the reason is in make.log under /var/lib/dkms/tcp-connect-logger" "o such device"
+	logs_nothing "unsupported"
+	ko=$real
 }
 
 contract_rounds() {
@@ -240,5 +246,6 @@ contract_records
 contract_unload
 contract_parameter
 contract_refusals
+contract_unsupported
 contract_rounds
 echo end

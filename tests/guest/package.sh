@@ -3,80 +3,11 @@
 #
 # package.sh - the life of the package in a guest with systemd, over two reboots
 
-# shellcheck source=tests/lib.sh
-. /payload/lib.sh
+# shellcheck source=tests/guest/system.sh
+. /payload/system.sh
 
-package=tcp-connect-logger-dkms
-deb=$(echo /payload/*.deb)
-version=$(dpkg-deb -f "$deb" Version)
-kernel=$(uname -r)
-installed="tcp-connect-logger/$version, $kernel, x86_64: installed"
 libexec=/usr/libexec/tcp-connect-logger/livepatch
 conffile=/etc/modprobe.d/tcp-connect-logger.conf
-stage_file=/root/stage
-
-# Of the package, anywhere on the disk. DKMS's log of the last build is its own.
-files_of_ours() {
-	find / -xdev \( -path /payload -o -path /var/log \) -prune -o \
-		-name '*tcp[-_]connect[-_]logger*' -print | sort
-}
-
-failed_units() {
-	systemctl --failed --plain --no-legend
-}
-
-# healthy NAME: after each step
-healthy() {
-	equals "$1: no unit has failed" "" "$(failed_units)"
-	equals "$1: dpkg has nothing to do" "" "$(dpkg --audit)"
-}
-
-# loaded NAME, not_loaded NAME
-loaded() {
-	succeeds "$1: the transition ends" wait_until 60 transition_over $patch
-	udevadm settle
-	equals "$1: the module is loaded" "$version" "$(cat /sys/module/tcp_connect_logger/version)"
-	equals "$1: the patch is enabled" 1 "$(cat $patch/enabled)"
-	equals "$1: the switch is root's and adm's" "root:adm 664" "$(stat -c '%U:%G %a' $switch)"
-}
-
-not_loaded() {
-	equals "$1: the module is not loaded" "" \
-		"$(ls -d /sys/module/tcp_connect_logger ${switch%/*} $patch 2>/dev/null)"
-}
-
-in_dkms() {
-	equals "$1: dkms status" "$installed" "$(dkms status tcp-connect-logger)"
-	equals "$1: modinfo finds it" "$version" "$(modinfo -F version tcp_connect_logger)"
-}
-
-not_in_dkms() {
-	equals "$1: dkms status" "" "$(dkms status tcp-connect-logger)"
-	equals "$1: no source in /usr/src" "" "$(ls -d /usr/src/tcp-connect-logger-* 2>/dev/null)"
-	fails "$1: modinfo finds nothing" modinfo tcp_connect_logger
-}
-
-# curl_logs NAME COUNT: a real curl to a real server, logged once or not at all
-curl_logs() {
-	mark
-	output=$(sh -c 'echo $$; exec curl -s http://127.0.0.1:80/')
-	equals "$1: curl gets its page" "a page" "${output#*
-}"
-	pid=${output%%
-*}
-	expected=
-	[ "$2" = 0 ] || expected=$(record "$pid" 0 curl 127.0.0.1 80)
-	equals "$1: the log of a curl" "$expected" "$(log)"
-}
-
-# works NAME: off, on, off
-works() {
-	curl_logs "$1, off" 0
-	echo 1 >$switch
-	curl_logs "$1, on" 1
-	echo 0 >$switch
-	curl_logs "$1, off again" 0
-}
 
 permissions() {
 	useradd -G adm alice
@@ -98,16 +29,19 @@ permissions() {
 	done
 }
 
+udev_again() {
+	udevadm control --reload
+	udevadm trigger --settle --action=change /sys/module/tcp_connect_logger
+}
+
 another_group() {
 	groupadd netadmin
 	echo 'SUBSYSTEM=="module", KERNEL=="tcp_connect_logger", ENV{TCP_CONNECT_LOGGER_GROUP}="netadmin"' \
 		>/etc/udev/rules.d/60-tcp-connect-logger.rules
-	udevadm control --reload
-	udevadm trigger --settle --action=change /sys/module/tcp_connect_logger
+	udev_again
 	equals "another group: it has the switch" "root:netadmin 664" "$(stat -c '%U:%G %a' $switch)"
 	rm /etc/udev/rules.d/60-tcp-connect-logger.rules
-	udevadm control --reload
-	udevadm trigger --settle --action=change /sys/module/tcp_connect_logger
+	udev_again
 	equals "another group: and back" "root:adm 664" "$(stat -c '%U:%G %a' $switch)"
 }
 
@@ -124,7 +58,7 @@ contract() {
 
 first_boot() {
 	equals "before: no file" "" "$(files_of_ours)"
-	not_loaded "before"
+	nothing_left "before"
 	curl_logs "before" 0
 
 	mark
@@ -132,7 +66,7 @@ first_boot() {
 	matches "install: says what is running and what to do" "*
 tcp-connect-logger: loaded, logging is off. To switch it on: echo 1 > $switch; to see the connections: journalctl -k -f -g tcp_connect_logger" "$output"
 	equals "install: the line" "<6>tcp_connect_logger: loaded, logging disabled" "$(log)"
-	in_dkms "install"
+	in_dkms "install" "$kernel"
 	equals "install: signed with DKMS's key" "DKMS module signing key" "$(modinfo -F signer tcp_connect_logger)"
 	loaded "install"
 	works "install"
@@ -160,14 +94,14 @@ second_boot() {
 	matches "reinstall: says that the module stays" "*
 tcp-connect-logger: version $version is loaded already and stays until the next boot; logging is off." "$output"
 	equals "reinstall: the administrator's options are kept" "$kept" "$(cat $conffile)"
-	in_dkms "reinstall"
+	in_dkms "reinstall" "$kernel"
 	loaded "reinstall"
 	works "reinstall"
 	healthy "reinstall"
 
 	succeeds "remove: apt" apt_get remove $package
-	not_loaded "remove"
-	not_in_dkms "remove"
+	nothing_left "remove"
+	not_in_dkms "remove" "$kernel"
 	equals "remove: the options are left" "$conffile" "$(files_of_ours | grep -v -e /dpkg/ -e /doc/)"
 	curl_logs "remove" 0
 	healthy "remove"
@@ -177,21 +111,15 @@ tcp-connect-logger: version $version is loaded already and stays until the next 
 	succeeds "no headers: apt install" apt_get install "$deb"
 	matches "no headers: says what to do" "*
 tcp-connect-logger: the running kernel $kernel has no headers here: install linux-headers-$kernel (on Fedora kernel-devel-$kernel), and DKMS builds the module; then: modprobe tcp_connect_logger" "$output"
-	not_loaded "no headers"
+	nothing_left "no headers"
 	healthy "no headers"
 
-	# As on a kernel that was built without livepatch.
-	cp -a "/boot/config-$kernel" /root/config
-	sed -i '/^CONFIG_LIVEPATCH=/d' "/boot/config-$kernel"
-	fails "no livepatch: what postinst does" $libexec load
-	equals "no livepatch: says what to do" \
-		"tcp-connect-logger: the running kernel $kernel has no CONFIG_LIVEPATCH: boot another kernel." "$output"
-	mv /root/config "/boot/config-$kernel"
+	at_boot "no headers"
 
 	mv /root/build "/lib/modules/$kernel/build"
 	succeeds "headers come: their hook builds the module" \
 		run-parts --arg="$kernel" /etc/kernel/header_postinst.d
-	in_dkms "headers come"
+	in_dkms "headers come" "$kernel"
 	mark
 	succeeds "headers come: modprobe" modprobe tcp_connect_logger
 	equals "headers come: the options count" "<6>tcp_connect_logger: loaded, logging enabled" "$(log)"
@@ -207,11 +135,13 @@ tcp-connect-logger: the running kernel $kernel has no headers here: install linu
 	mkdir /mnt/tmp/upper /mnt/tmp/work
 	mount -t overlay -o lowerdir=/,upperdir=/mnt/tmp/upper,workdir=/mnt/tmp/work overlay /mnt/chroot
 	for tree in proc sys dev; do mount --bind /$tree /mnt/chroot/$tree; done
-	succeeds "chroot: apt remove" apt_get_in /mnt/chroot remove $package
+	in_chroot=/mnt/chroot
+	succeeds "chroot: apt remove" apt_get remove $package
+	in_chroot=
 	umount -R /mnt/chroot
 	umount /mnt/tmp
 	loaded "chroot: the host's module stays"
-	in_dkms "chroot"
+	in_dkms "chroot" "$kernel"
 	works "chroot"
 
 	# Nobody can make stall.ko's thread let go: a removal that cannot finish.
@@ -220,7 +150,7 @@ tcp-connect-logger: the running kernel $kernel has no headers here: install linu
 	succeeds "stalled removal: apt does not fail" apt_get remove $package
 	matches "stalled removal: says so" "*
 tcp-connect-logger: some tasks would not let go of the livepatch within 60 s: it stays in place until the next boot; logging is on.*" "$output"
-	not_in_dkms "stalled removal"
+	not_in_dkms "stalled removal" "$kernel"
 	loaded "stalled removal"
 	curl_logs "stalled removal: logging goes on" 1
 	rmmod stall
@@ -230,42 +160,34 @@ tcp-connect-logger: some tasks would not let go of the livepatch within 60 s: it
 	matches "after it: says that the module stays" "*
 tcp-connect-logger: version $version is loaded already and stays until the next boot; logging is on." "$output"
 	loaded "after it"
-	in_dkms "after it"
+	in_dkms "after it" "$kernel"
 	healthy "after it"
 }
 
 # Booted as with Secure Boot: only modules that are signed with an enrolled key.
 third_boot() {
-	not_loaded "key not enrolled"
+	nothing_left "key not enrolled"
 	curl_logs "key not enrolled" 0
 	note "units that fail at such a boot: $(failed_units)"
 	fails "key not enrolled: what postinst does" $libexec load
 	equals "key not enrolled: says what to do" \
 		"tcp-connect-logger: Secure Boot does not accept the key that DKMS signs with. Enrol it with mokutil --import /var/lib/dkms/mok.pub, reboot, and confirm it there." "$output"
-	not_loaded "key not enrolled, still"
+	nothing_left "key not enrolled, still"
 
 	succeeds "purge: apt" apt_get purge $package
-	not_in_dkms "purge"
+	not_in_dkms "purge" "$kernel"
 	equals "purge: no file is left" "" "$(files_of_ours)"
 	equals "purge: dpkg has nothing to do" "" "$(dpkg --audit)"
 }
 
-mkdir -p /tmp/www
-echo "a page" >/tmp/www/index.html
-busybox httpd -p 127.0.0.1:80 -h /tmp/www
-
-stage=$(cat $stage_file 2>/dev/null || echo first)
-note "boot of stage $stage"
 case $stage in
 first)
 	first_boot
-	echo second >$stage_file
-	echo reboot
+	reboot_into second
 	;;
 second)
 	second_boot
-	echo third >$stage_file
-	echo reboot module.sig_enforce=1
+	reboot_into third module.sig_enforce=1
 	;;
 third)
 	third_boot

@@ -60,6 +60,20 @@ for file in changes buildinfo; do
 done
 equals "the package is built again to the bit" "$(sha256sum <"$deb")" "$(deb_in "$dir/elsewhere")"
 
+# A known failure is no failure, its passing is one, and nothing else changes.
+printf '# a comment\n\nbare-.*-rt\tfirst|second\ta reason\n' >"$dir/known"
+printf '%s\n' "ok first" "not ok second: it: broke" "ok third" "not ok fourth: x" "# ok first" end >"$dir/report"
+marked() {
+	awk -v file="$dir/known" -v job="$1" -f tests/known-failures.awk "$dir/report"
+}
+equals "known failures: another job's report stays" "$(cat "$dir/report")" "$(marked bare-6-rt-amd64)"
+equals "known failures: are marked" "not ok first: passes, and is in tests/known-failures
+skip second: it: broke (known: a reason)
+ok third
+not ok fourth: x
+# ok first
+end" "$(marked bare-6-rt)"
+
 version=$(sed 's/.*(\([^)]*\)).*/\1/;q' debian/changelog)
 equals "the version is written down once" debian/changelog \
 	"$(grep -rlF "$version" --exclude-dir=.git --exclude-dir=build --exclude-dir=dist . | sed 's/^..//')"

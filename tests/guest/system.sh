@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# For what runs in a guest with systemd: the package, and what is asserted of it
+# after each step.
+
+# shellcheck source=tests/lib.sh
+. /payload/lib.sh
+
+# shellcheck disable=SC2034 # for those who source this
+package=tcp-connect-logger-dkms
+deb=$(echo /payload/*.deb)
+version=$(dpkg-deb -f "$deb" Version)
+kernel=$(uname -r)
+stage_file=/root/stage
+
+# Of the package, anywhere on the disk. DKMS's log of the last build is its own.
+files_of_ours() {
+	find / -xdev \( -path /payload -o -path /var/log \) -prune -o \
+		-name '*tcp[-_]connect[-_]logger*' -print | sort
+}
+
+failed_units() {
+	systemctl --failed --plain --no-legend
+}
+
+# healthy NAME: after each step
+healthy() {
+	equals "$1: no unit has failed" "" "$(failed_units)"
+	equals "$1: dpkg has nothing to do" "" "$(dpkg --audit)"
+}
+
+# loaded NAME
+loaded() {
+	succeeds "$1: the transition ends" wait_until 60 transition_over $patch
+	udevadm settle
+	equals "$1: the module is loaded" "$version" "$(cat /sys/module/tcp_connect_logger/version)"
+	equals "$1: the patch is enabled" 1 "$(cat $patch/enabled)"
+	equals "$1: the switch is root's and adm's" "root:adm 664" "$(stat -c '%U:%G %a' $switch)"
+}
+
+# in_dkms NAME KERNEL...: it is built for these
+in_dkms() {
+	step=$1
+	shift
+	equals "$step: dkms status" "$(printf "tcp-connect-logger/$version, %s, x86_64: installed\n" "$@")" \
+		"$(dkms status tcp-connect-logger | sort -V)"
+	for in_dkms in "$@"; do
+		equals "$step: modinfo finds it for $in_dkms" "$version" \
+			"$(modinfo -k "$in_dkms" -F version tcp_connect_logger)"
+	done
+}
+
+not_in_dkms() {
+	equals "$1: dkms status" "" "$(dkms status tcp-connect-logger)"
+	equals "$1: no source in /usr/src" "" "$(ls -d /usr/src/tcp-connect-logger-* 2>/dev/null)"
+	fails "$1: modinfo finds nothing" modinfo tcp_connect_logger
+}
+
+# curl_logs NAME COUNT: a real curl to a real server, logged once or not at all
+curl_logs() {
+	mark
+	output=$(sh -c 'echo $$; exec curl -s http://127.0.0.1:80/')
+	equals "$1: curl gets its page" "a page" "${output#*
+}"
+	pid=${output%%
+*}
+	expected=
+	[ "$2" = 0 ] || expected=$(record "$pid" 0 curl 127.0.0.1 80)
+	equals "$1: the log of a curl" "$expected" "$(log)"
+}
+
+# works NAME: off, on, off
+works() {
+	curl_logs "$1, off" 0
+	echo 1 >$switch
+	curl_logs "$1, on" 1
+	echo 0 >$switch
+	curl_logs "$1, off again" 0
+}
+
+# at_boot NAME: what systemd does at boot, once more
+at_boot() {
+	succeeds "$1: systemd-modules-load does not fail" systemctl restart systemd-modules-load
+	equals "$1: systemd-modules-load is no failed unit" "" "$(failed_units)"
+}
+
+# A page for curl.
+mkdir -p /tmp/www
+echo "a page" >/tmp/www/index.html
+busybox httpd -p 127.0.0.1:80 -h /tmp/www
+
+stage=$(cat $stage_file 2>/dev/null || echo first)
+note "boot of stage $stage, kernel $kernel"
+
+# reboot_into STAGE [ARGUMENTS]: as the next boot, with these kernel arguments
+reboot_into() {
+	echo "$1" >$stage_file
+	shift
+	echo reboot "$@"
+}

@@ -1,0 +1,114 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# upgrade.sh KERNEL apart|together - the package stays when KERNEL comes and the
+# old one goes, in a guest with systemd, over one reboot
+#
+# KERNEL's packages are in /payload/image and /payload/headers, and are installed
+# apart, the headers last, or together.
+
+# shellcheck source=tests/guest/system.sh
+. /payload/system.sh
+
+next=$1 how=$2
+
+# A kernel for which the livepatch does not compile, as far as the boot goes.
+unsupported() {
+	disable_patch $patch
+	rmmod tcp_connect_logger
+	ko=$(modinfo -n tcp_connect_logger)
+	cp "$ko" /root/ko
+	case $ko in
+	*.xz) xz --check=crc32 -c /payload/unsupported.ko >"$ko" ;; # all that the kernel knows
+	*) cp /payload/unsupported.ko "$ko" ;;
+	esac
+	at_boot "unsupported"
+	nothing_left "unsupported"
+	fails "unsupported: what postinst does" /usr/libexec/tcp-connect-logger/livepatch load
+	equals "unsupported: says what to do" \
+		"tcp-connect-logger: the running kernel $kernel is not one that this version can patch; the reason is in: journalctl -k -g tcp_connect_logger" "$output"
+	curl_logs "unsupported" 0
+	mv /root/ko "$ko"
+	at_boot "supported again"
+	loaded "supported again"
+}
+
+# undisturbed NAME: the running module, while kernels come and go
+undisturbed() {
+	loaded "$1"
+	equals "$1: it is the very same" "$since" "$(loaded_since)"
+	works "$1"
+	healthy "$1"
+}
+
+# What is another one after each load.
+loaded_since() {
+	stat -c %i /sys/module/tcp_connect_logger
+}
+
+first_boot() {
+	nothing_left "before"
+	curl_logs "before" 0
+	succeeds "install: apt" apt_get install "$deb"
+	in_dkms "install" "$kernel"
+	loaded "install"
+	works "install"
+	unsupported
+	since=$(loaded_since)
+
+	# An initramfs of all modules would take minutes in an emulated machine.
+	echo MODULES=dep >/etc/initramfs-tools/conf.d/rig
+	fails "before $next: it is not there" test -e "/boot/vmlinuz-$next"
+	if [ "$how" = apart ]; then
+		succeeds "kernel without headers: apt install" apt_get install /payload/image/*.deb
+		note "$(echo "$output" | grep -i -e dkms -e headers | tail -n 3 | tr '\n' ' ')"
+		in_dkms "kernel without headers" "$kernel"
+		undisturbed "kernel without headers"
+		succeeds "headers come: apt install" apt_get install /payload/headers/*.deb
+	else
+		succeeds "kernel with headers: apt install" \
+			apt_get install /payload/image/*.deb /payload/headers/*.deb
+	fi
+	in_dkms "upgrade" "$kernel" "$next"
+	equals "upgrade: signed with DKMS's key" "DKMS module signing key" \
+		"$(modinfo -k "$next" -F signer tcp_connect_logger)"
+	undisturbed "upgrade"
+
+	tar -C /boot -cf /dev/vdc "vmlinuz-$next" "initrd.img-$next"
+	sync
+	echo "kernel $next"
+}
+
+second_boot() {
+	equals "new kernel: it runs" "$next" "$kernel"
+	loaded "new kernel"
+	equals "new kernel: logging is off" 0 "$(cat $switch)"
+	works "new kernel"
+	healthy "new kernel"
+
+	since=$(loaded_since)
+	old=$(cat /root/old)
+	succeeds "old kernel goes: apt purge" apt_get purge "linux-image-$old" "linux-headers-$old"
+	in_dkms "old kernel goes" "$kernel"
+	fails "old kernel goes: its module too" modinfo -k "$old" tcp_connect_logger
+	undisturbed "old kernel goes"
+
+	succeeds "purge: apt" apt_get purge "$package"
+	nothing_left "purge"
+	not_in_dkms "purge"
+	equals "purge: no file is left" "" "$(files_of_ours)"
+	curl_logs "purge" 0
+	healthy "purge"
+}
+
+case $stage in
+first)
+	first_boot
+	echo "$kernel" >/root/old
+	reboot_into second
+	;;
+second)
+	second_boot
+	echo end
+	;;
+esac
