@@ -5,10 +5,10 @@
 # that this machine is configured for. What is made is kept for as long as nothing
 # that it is made of changes.
 
-# To build modules in, as a chroot; and to boot besides, as a guest.
-chroot_packages="busybox-static dkms gcc kmod make openssl sparse udev"
-guest_packages="busybox-static curl dbus dkms gcc initramfs-tools iproute2 kmod make
-	openssl procps systemd-sysv udev"
+# To build modules with; in a chroot, and in a guest.
+build_packages="busybox-static dkms gcc kmod make openssl udev"
+chroot_packages="$build_packages sparse"
+guest_packages="$build_packages curl dbus initramfs-tools iproute2 procps systemd-sysv"
 
 # apt_for ARCHIVES COMMAND [ARGUMENT...]: apt-get or apt-cache on the package lists
 # of some archives (bookworm, bookworm-backports), kept apart from this machine's
@@ -68,6 +68,11 @@ kernel_of() {
 missing() {
 	uri=$(apt_for "$1" apt-get --print-uris download "$2" | sed -n "s/^'\([^']*\)'.*/\1/p")
 	[ "$(curl -sIL -m 30 -o /dev/null -w '%{http_code}' "$uri")" = 404 ]
+}
+
+# guest_kernel ARCHIVE: the one of it that guests with systemd have
+guest_kernel() {
+	kernel_of "$1" cloud-amd64
 }
 
 # kernels_in ARCHIVE: of each line (linux-headers-amd64, linux-headers-6.12-amd64)
@@ -156,7 +161,7 @@ make_guest() {
 
 # use_guest SUITE: set $kernel, $vmlinuz, $initrd and $disk, an ext4 image of $root
 use_guest() {
-	kernel=$(kernel_of "$1" cloud-amd64)
+	kernel=$(guest_kernel "$1")
 	store=$cache/root/$1-guest
 	root=$store/root disk=$store/disk.img
 	vmlinuz=$root/boot/vmlinuz-$kernel initrd=$root/boot/initrd.img-$kernel

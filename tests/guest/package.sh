@@ -101,7 +101,7 @@ tcp-connect-logger: version $version is loaded already and stays until the next 
 
 	succeeds "remove: apt" apt_get remove $package
 	nothing_left "remove"
-	not_in_dkms "remove" "$kernel"
+	not_in_dkms "remove"
 	equals "remove: the options are left" "$conffile" "$(files_of_ours | grep -v -e /dpkg/ -e /doc/)"
 	curl_logs "remove" 0
 	healthy "remove"
@@ -113,7 +113,6 @@ tcp-connect-logger: version $version is loaded already and stays until the next 
 tcp-connect-logger: the running kernel $kernel has no headers here: install linux-headers-$kernel (on Fedora kernel-devel-$kernel), and DKMS builds the module; then: modprobe tcp_connect_logger" "$output"
 	nothing_left "no headers"
 	healthy "no headers"
-
 	at_boot "no headers"
 
 	mv /root/build "/lib/modules/$kernel/build"
@@ -150,7 +149,7 @@ tcp-connect-logger: the running kernel $kernel has no headers here: install linu
 	succeeds "stalled removal: apt does not fail" apt_get remove $package
 	matches "stalled removal: says so" "*
 tcp-connect-logger: some tasks would not let go of the livepatch within 60 s: it stays in place until the next boot; logging is on.*" "$output"
-	not_in_dkms "stalled removal" "$kernel"
+	not_in_dkms "stalled removal"
 	loaded "stalled removal"
 	curl_logs "stalled removal: logging goes on" 1
 	rmmod stall
@@ -175,7 +174,7 @@ third_boot() {
 	nothing_left "key not enrolled, still"
 
 	succeeds "purge: apt" apt_get purge $package
-	not_in_dkms "purge" "$kernel"
+	not_in_dkms "purge"
 	equals "purge: no file is left" "" "$(files_of_ours)"
 	equals "purge: dpkg has nothing to do" "" "$(dpkg --audit)"
 }
