@@ -2,7 +2,8 @@
 /*
  * rival - somebody else who redirects tcp_v4_connect()
  *
- * how=livepatch: a livepatch that makes every connect fail with ENETDOWN.
+ * how=livepatch: a livepatch that makes every connect fail with ENETDOWN; with
+ * replace=1 one that takes the place of every other livepatch.
  * how=ftrace: an ftrace_ops with IPMODIFY that happens to change nothing.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -15,6 +16,10 @@
 static char *how = "livepatch";
 module_param(how, charp, 0444);
 MODULE_PARM_DESC(how, "livepatch (default) or ftrace");
+
+static bool replace;
+module_param(replace, bool, 0444);
+MODULE_PARM_DESC(replace, "replace all other livepatches");
 
 static int rival_connect(struct sock *sk, tcl_sockaddr *uaddr, int addr_len)
 {
@@ -53,6 +58,7 @@ static int __init rival_init(void)
 	static unsigned char name[] = "tcp_v4_connect";
 	int ret;
 
+	patch.replace = replace;
 	if (!by_ftrace())
 		return klp_enable_patch(&patch);
 
