@@ -8,7 +8,7 @@
  * to connect comes through it, with the address already in the kernel:
  * connect(2), sendto(2) with MSG_FASTOPEN, io_uring, the kernel's own sockets.
  *
- * To unload:
+ * To unload (what "tcp-connect-logger unload" does, and modprobe -r):
  *
  *	echo 0 > /sys/kernel/livepatch/tcp_connect_logger/enabled
  *	cat /sys/kernel/livepatch/tcp_connect_logger/transition   # until it is gone
@@ -75,6 +75,14 @@ static ssize_t enabled_store(struct kobject *kobj, struct kobj_attribute *attr,
 static struct kobj_attribute enabled_attr = __ATTR_RW(enabled);
 
 static struct kobject *tcl_kobj;	/* /sys/kernel/tcp_connect_logger */
+
+static void tcl_remove_switch(void)
+{
+	/* kobject_put() alone may leave the files until later, when we are gone. */
+	kobject_del(tcl_kobj);
+	kobject_put(tcl_kobj);
+	tcl_kobj = NULL;
+}
 
 /* The parameter is what the switch starts from, and stays what it was. */
 static bool start_enabled;
@@ -187,6 +195,9 @@ static int tcl_claim(unsigned long site)
 	return ret;
 }
 
+/* How far loading came: whether it was livepatch that refused, and why. */
+static bool tcl_asked, tcl_claimed;
+
 /**
  * tcl_pre_patch() - find the original's body, or refuse to patch
  * @obj: vmlinux, with the address of each function resolved by the core
@@ -203,11 +214,13 @@ static int tcl_pre_patch(struct klp_object *obj)
 	size_t size = tcl_entry_size(original);
 	int ret = -EINVAL;
 
+	tcl_asked = true;
 	if (size)
 		ret = tcl_claim((unsigned long)original + size - TCL_FENTRY_SIZE);
 
 	switch (ret) {
 	case 0:
+		tcl_claimed = true;
 		static_call_update(tcl_original, (typeof(tcp_v4_connect) *)(original + size));
 		break;
 	case -EINVAL:
@@ -228,6 +241,20 @@ static int tcl_pre_patch(struct klp_object *obj)
 	return ret;
 }
 
+/**
+ * tcl_post_unpatch() - take the switch away, which has nothing to switch any more
+ * @obj: vmlinux
+ *
+ * A livepatch that has been disabled cannot be enabled again, only loaded again.
+ * Not called when another one replaces ours (klp_unpatch_replaced_patches() in
+ * kernel/livepatch/core.c): there the switch stays until the module goes, and
+ * "tcp-connect-logger status" tells the two apart by it.
+ */
+static void tcl_post_unpatch(struct klp_object *obj)
+{
+	tcl_remove_switch();
+}
+
 static struct klp_func tcl_funcs[] = {
 	{
 		.old_name = "tcp_v4_connect",
@@ -240,7 +267,10 @@ static struct klp_object tcl_objs[] = {
 	{
 		/* no .name: vmlinux */
 		.funcs = tcl_funcs,
-		.callbacks = { .pre_patch = tcl_pre_patch },
+		.callbacks = {
+			.pre_patch = tcl_pre_patch,
+			.post_unpatch = tcl_post_unpatch,
+		},
 	},
 	{ }
 };
@@ -252,13 +282,6 @@ static struct klp_patch tcl_patch = {
 };
 
 /* ---- Load and unload ---- */
-
-static void tcl_remove_switch(void)
-{
-	/* kobject_put() alone may leave the files until later, when we are gone. */
-	kobject_del(tcl_kobj);
-	kobject_put(tcl_kobj);
-}
 
 static int __init tcl_init(void)
 {
@@ -279,7 +302,7 @@ static int __init tcl_init(void)
 	/* Last of what can fail: once it succeeds, only sysfs can undo it. */
 	ret = klp_enable_patch(&tcl_patch);
 	if (ret)
-		goto remove_switch;
+		goto refused;
 
 	pr_info("loaded, logging %s\n", start_enabled ? "enabled" : "disabled");
 
@@ -290,6 +313,12 @@ static int __init tcl_init(void)
 	kobject_uevent(&THIS_MODULE->mkobj.kobj, KOBJ_CHANGE);
 	return 0;
 
+refused:
+	/* What livepatch does not say (__klp_enable_patch(), register_ftrace_function()) */
+	if (ret == -EBUSY && tcl_claimed)
+		pr_err("not loading: ftrace is switched off, or another IPMODIFY user has just come; sysctl kernel.ftrace_enabled must be 1\n");
+	else if (ret == -EBUSY && !tcl_asked)
+		pr_err("not loading: another livepatch is in transition; try again when it is over\n");
 remove_switch:
 	tcl_remove_switch();
 	return ret;

@@ -152,6 +152,7 @@ contract_unload() {
 	fails "unload: refused while the patch is active" rmmod tcp_connect_logger
 	equals "unload: refused, and still loaded" live "$(cat /sys/module/tcp_connect_logger/initstate)"
 	succeeds "unload: the patch can be disabled" disable_patch $patch
+	fails "unload: with the patch goes the switch" test -e $switch
 	logs_nothing "disabled"
 	mark
 	succeeds "unload: rmmod" rmmod tcp_connect_logger
@@ -198,12 +199,21 @@ contract_refusals() {
 	# The core's own refusal, as the last step of init. 7.3 no longer lets ftrace be
 	# switched off: writing 0 is EOPNOTSUPP there, and logged as deprecated.
 	if (echo 0 >/proc/sys/kernel/ftrace_enabled) 2>/dev/null; then
-		refused "without ftrace" "" "esource busy"
+		refused "without ftrace" "<3>tcp_connect_logger: not loading: ftrace is switched off, or another IPMODIFY user has just come; sysctl kernel.ftrace_enabled must be 1" "esource busy"
 		echo 1 >/proc/sys/kernel/ftrace_enabled
 		logs_nothing "without ftrace"
 	else
 		equals "without ftrace: not on this kernel" 1 "$(cat /proc/sys/kernel/ftrace_enabled)"
 	fi
+
+	# Nobody can make stall.ko's thread let go: the rival's transition goes on.
+	insmod /payload/stall.ko
+	insmod /payload/rival.ko
+	refused "rival in transition" "<3>tcp_connect_logger: not loading: another livepatch is in transition; try again when it is over" "esource busy"
+	rmmod stall
+	wait_until 60 transition_over /sys/kernel/livepatch/rival
+	disable_patch /sys/kernel/livepatch/rival
+	rmmod rival
 
 	# A kprobe event is no rival.
 	if echo 'p:rig tcp_v4_connect' >/sys/kernel/tracing/kprobe_events; then
