@@ -11,7 +11,6 @@ KDIR ?= /lib/modules/$(KVER)/build
 prefix = /usr
 modulesrc = $(DESTDIR)$(prefix)/src/$(NAME)-$(VERSION)
 INSTALL = install -D -m 644
-# Fills in the version, as dh_dkms does.
 INSTALL_VERSIONED = sed 's/\#MODULE_VERSION\#/$(VERSION)/'
 
 all: modules
@@ -37,8 +36,12 @@ install:
 	$(INSTALL) -t $(DESTDIR)$(prefix)/lib/udev/rules.d udev/70-$(NAME).rules
 	$(INSTALL) kmod/modules-load.conf $(DESTDIR)$(prefix)/lib/modules-load.d/$(NAME).conf
 	$(INSTALL) kmod/modprobe.conf $(DESTDIR)/etc/modprobe.d/$(NAME).conf
-	$(INSTALL_VERSIONED) kmod/livepatch | \
-		$(INSTALL) -m 755 /dev/stdin $(DESTDIR)$(prefix)/libexec/$(NAME)/livepatch
+	$(INSTALL) kmod/modprobe-remove.conf $(DESTDIR)$(prefix)/lib/modprobe.d/$(NAME)-remove.conf
+	$(INSTALL_VERSIONED) kmod/maintain | \
+		$(INSTALL) -m 755 /dev/stdin $(DESTDIR)$(prefix)/libexec/$(NAME)/maintain
+	$(INSTALL_VERSIONED) cmd/$(NAME) | $(INSTALL) -m 755 /dev/stdin $(DESTDIR)$(prefix)/sbin/$(NAME)
+	$(INSTALL_VERSIONED) cmd/$(NAME).8 | $(INSTALL) /dev/stdin $(DESTDIR)$(prefix)/share/man/man8/$(NAME).8
+	$(INSTALL) cmd/completion.bash $(DESTDIR)$(prefix)/share/bash-completion/completions/$(NAME)
 
 # Built in a copy, so that the tree stays as it is.
 build = build/deb
@@ -47,7 +50,7 @@ dist = dist
 deb:
 	rm -rf $(build)
 	mkdir -p $(build)/$(NAME) $(dist)
-	cp -a Makefile README.md dkms.conf debian kmod src udev $(build)/$(NAME)
+	cp -a Makefile README.md cmd dkms.conf debian kmod src udev $(build)/$(NAME)
 	cd $(build)/$(NAME) && dpkg-buildpackage --build=all --unsigned-changes
 	mv $(build)/$(NAME)-dkms_* $(build)/$(NAME)_* $(dist)
 

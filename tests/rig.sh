@@ -71,14 +71,31 @@ wanted_of() {
 	plan_of "$1" | awk '$4 == "wanted" { print $3 }'
 }
 
-# make_package DIRECTORY: set $deb, built there from this tree
+# make_package DIRECTORY [TREE]: set $deb, built there from this tree or another
 make_package() {
-	say "building the package"
-	make -s -C "$top" deb build="$1/deb" dist="$1/dist" >"$1/deb.log" 2>&1 || {
+	mkdir -p "$1"
+	make -s -C "${2:-$top}" deb build="$1/deb" dist="$1/dist" >"$1/deb.log" 2>&1 || {
 		cat "$1/deb.log"
 		die "make deb failed"
 	}
 	deb=$(echo "$1"/dist/*.deb)
+}
+
+# copy_tree DIRECTORY: this tree, without what is built in it
+copy_tree() {
+	mkdir -p "$1"
+	tar -C "$top" --exclude=./.git --exclude=./build --exclude=./dist -c . | tar -C "$1" -x
+}
+
+# make_version VERSION [COMMAND]: $work/versions/VERSION.deb, of this tree under
+# another version, after COMMAND in it
+make_version() {
+	tree=$work/versions/$1.tree
+	copy_tree "$tree"
+	sed -i "1s/(.*)/($1)/" "$tree/debian/changelog"
+	(cd "$tree" && eval "${2-}")
+	make_package "$tree/out" "$tree"
+	cp "$deb" "$work/versions/$1.deb"
 }
 
 # new_payload NAME COMMAND FILE...: make $dir, the place of one chroot or guest;

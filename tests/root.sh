@@ -145,13 +145,18 @@ use_root() {
 	vmlinuz=$root/boot/vmlinuz-${2-}
 }
 
-# make_guest SUITE: with the kernel that a guest with systemd has
+# make_guest SUITE: with the kernel that a guest with systemd has, and of its modules
+# only those that such a guest may need: depmod and initramfs-tools, which are called
+# again and again, take half a minute for all of them in an emulated machine
 make_guest() {
 	use_guest "$1"
 	cd "$top"	# for copy-in: no path of this checkout in the key
 	# shellcheck disable=SC2016 # $1 is for the hook
 	bootstrap "$store" "$1" "$1" \
 		"$guest_packages linux-image-$kernel linux-headers-$kernel" \
+		--dpkgopt='path-exclude=*/lib/modules/*/kernel/*' \
+		--dpkgopt='path-include=*/lib/modules/*/kernel/[acfl]*' \
+		--dpkgopt='path-include=*/lib/modules/*/kernel/drivers/[bv]*' \
 		--customize-hook="copy-in tests/guest/rig.service /etc/systemd/system" \
 		--customize-hook='chroot "$1" systemctl -q enable rig.service' \
 		--customize-hook='chroot "$1" systemctl -q mask apt-daily.timer apt-daily-upgrade.timer' \

@@ -129,7 +129,7 @@ package() {
 	pretend_kernels
 	succeeds "chroot: apt install" apt_get install /payload/*.deb
 	matches "chroot: says that it does not load" "*
-tcp-connect-logger: not loading in a chroot or a container.*" "$output"
+tcp-connect-logger: cannot load from a chroot or a container.*" "$output"
 	matches "chroot: says that nothing was built for 6.99.3-broken" \
 		"*tcp-connect-logger: nothing could be built for kernel 6.99.3-broken, see*" "$output"
 	for_unsupported says_why
@@ -278,9 +278,76 @@ neighbours() {
 	done
 }
 
+# is NAME VERSION ELSE: what DKMS has installed for $kernel, and what else it has; of
+# the package's source there is one
+is() {
+	equals "$1: dkms status" "$(printf %s "tcp-connect-logger/$2, $kernel, x86_64: installed${3:+
+$3}" | sort)" "$(dkms_status)"
+	equals "$1: modinfo" "$2 Y" "$(modinfo -k "$kernel" -F version tcp_connect_logger) \
+$(modinfo -k "$kernel" -F livepatch tcp_connect_logger)"
+	equals "$1: one source in /usr/src" "/usr/src/tcp-connect-logger-$(dpkg-query -Wf \
+		'${source:Upstream-Version}' tcp-connect-logger-dkms)" \
+		"$(ls -d /usr/src/tcp-connect-logger-*)"
+}
+
+# to NAME DEB: install that one
+to() {
+	succeeds "$1: apt" apt_get install --allow-downgrades "$2"
+}
+
+stays() {
+	matches "$1: says what stays" "*
+tcp-connect-logger: version $2 stays there.*" "$output"
+}
+
+# From version to version: the old module stays until there is a new one.
+versions() {
+	find /lib/modules -mindepth 1 -maxdepth 1 ! -name "$kernel" -exec rm -r {} +
+	all_files >/tmp/before
+	to "first" /payload/*.deb
+	is "first" "$version" ""
+	to "upgrade" /payload/versions/99.1.0.deb
+	is "upgrade" 99.1.0 ""
+
+	to "upgrade that does not build" /payload/versions/99.2.0.deb
+	matches "upgrade that does not build: says so" "*
+tcp-connect-logger: nothing could be built for kernel $kernel, see /var/lib/dkms/tcp-connect-logger/99.2.0/build/make.log.*" "$output"
+	stays "upgrade that does not build" 99.1.0
+	is "upgrade that does not build" 99.1.0 "tcp-connect-logger/99.2.0: added"
+
+	to "upgrade that does not know the kernel" /payload/versions/99.3.0.deb
+	matches "upgrade that does not know the kernel: says so" "*
+tcp-connect-logger: kernel $kernel cannot be patched, and its module refuses to load: look for a newer version than 99.3.0
+*" "$output"
+	stays "upgrade that does not know the kernel" 99.1.0
+	is "upgrade that does not know the kernel" 99.1.0 "tcp-connect-logger/99.3.0: added"
+
+	to "revision that does not build" /payload/versions/99.1.0-2.deb
+	stays "revision that does not build" 99.1.0
+	is "revision that does not build" 99.1.0 ""
+	# A new kernel comes: the old version's source is there for DKMS.
+	to "same again" /payload/versions/99.1.0.deb
+	is "same again" 99.1.0 ""
+
+	to "downgrade" /payload/*.deb
+	is "downgrade" "$version" ""
+	to "revision" "/payload/versions/$version-2.deb"
+	is "revision" "$version" ""
+
+	succeeds "unpacked: dpkg" dpkg --unpack /payload/versions/99.1.0.deb
+	equals "unpacked: dkms status" "tcp-connect-logger/$version, $kernel, x86_64: installed" "$(dkms_status)"
+	succeeds "unpacked: a new kernel's hook" run-parts --arg="$kernel" /etc/kernel/header_postinst.d
+	succeeds "unpacked: dpkg --configure" dpkg --configure -a
+	is "configured" 99.1.0 ""
+
+	succeeds "purge: apt" apt_get purge tcp-connect-logger-dkms
+	equals "purge: leaves no file, of whatever version" "" "$(all_files | diff /tmp/before - | grep '^[<>]')"
+}
+
 note "DKMS $(dpkg-query -Wf '${Version}' dkms), $(gcc --version | head -n 1), kernels $*"
 package "$@"
 neighbours "$@"
+versions
 warnings
 if [ "$amount" = all ]; then
 	by_hand

@@ -30,11 +30,11 @@ healthy() {
 	equals "$1: dpkg has nothing to do" "" "$(dpkg --audit)"
 }
 
-# loaded NAME
+# loaded NAME [VERSION]
 loaded() {
 	succeeds "$1: the transition ends" wait_until 60 transition_over $patch
 	udevadm settle
-	equals "$1: the module is loaded" "$version" "$(cat /sys/module/tcp_connect_logger/version)"
+	equals "$1: the module is loaded" "${2:-$version}" "$(cat /sys/module/tcp_connect_logger/version)"
 	equals "$1: the patch is enabled" 1 "$(cat $patch/enabled)"
 	equals "$1: the switch is root's and adm's" "root:adm 664" "$(stat -c '%U:%G %a' $switch)"
 }
@@ -55,6 +55,25 @@ not_in_dkms() {
 	equals "$1: dkms status" "" "$(dkms status tcp-connect-logger)"
 	equals "$1: no source in /usr/src" "" "$(ls -d /usr/src/tcp-connect-logger-* 2>/dev/null)"
 	fails "$1: modinfo finds nothing" modinfo tcp_connect_logger
+}
+
+# exits NAME STATUS COMMAND...: leaves its output in $output
+exits() {
+	test_name=$1 expected=$2 status=0
+	shift 2
+	output=$("$@" 2>&1) || status=$?
+	equals "$test_name: exit status" "$expected" "$status"
+}
+
+# status_is NAME STATUS MODULE LIVEPATCH LOGGING [KERNEL [PACKAGE]]: what "status"
+# shows, word for word
+status_is() {
+	exits "$1: status" "$2" tcp-connect-logger status
+	equals "$1: status" "package    ${7:-$version}
+kernel     $kernel: ${6:-built, version $version, signed by DKMS module signing key}
+module     $3
+livepatch  $4
+logging    $5" "$output"
 }
 
 # curl_logs NAME COUNT: a real curl to a real server, logged once or not at all
@@ -92,6 +111,22 @@ busybox httpd -p 127.0.0.1:80 -h /tmp/www
 
 stage=$(cat $stage_file 2>/dev/null || echo first)
 note "boot of stage $stage, kernel $kernel"
+
+# power_cut STAGE SECONDS CONDITION COMMAND...: the power goes while the command
+# runs, as soon as it has come to what the condition says; the next boot is another
+# stage. What it has written last is lost, if nobody has made sure of it.
+power_cut() {
+	reboot_into "$1"
+	sync $stage_file
+	limit=$2 condition=$3
+	shift 3
+	"$@" >/dev/null 2>&1 &
+	# shellcheck disable=SC2086 # a command and its arguments
+	if wait_until "$limit" $condition; then
+		echo b >/proc/sysrq-trigger
+	fi
+	echo "not ok power cut: never came to: $condition"
+}
 
 # reboot_into STAGE [ARGUMENTS]: as the next boot, with these kernel arguments
 reboot_into() {

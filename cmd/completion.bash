@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Completion of tcp-connect-logger for bash, loaded by bash-completion
+
+_tcp_connect_logger() {
+	local words="status enable disable load unload reload --help --version"
+
+	case ${COMP_WORDS[1]} in
+	status) ((COMP_CWORD < 2)) || words=--json ;;
+	load | unload) ((COMP_CWORD < 2)) || words=--timeout ;;
+	reload) ((COMP_CWORD < 2)) || words="--timeout --fallback" ;;
+	*) ((COMP_CWORD < 2)) || words= ;;
+	esac
+	case ${COMP_WORDS[COMP_CWORD - 1]} in
+	--timeout) words= ;;
+	--fallback)
+		compopt -o default
+		words=
+		;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}")
+}
+complete -F _tcp_connect_logger tcp-connect-logger

@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# The administrator's command in every state that the livepatch can be in; for
+# package.sh, which has it installed, loaded and off.
+# shellcheck disable=SC2154 # what system.sh sets
+
+rival=/sys/kernel/livepatch/rival
+is_loaded="loaded, version $version"
+
+# as USER COMMAND...
+as() {
+	by=$1
+	shift
+	runuser -u "$by" -- "$@"
+}
+
+# says NAME TEXT: all that the command has said
+says() {
+	equals "$1: says" "tcp-connect-logger: $2" "$output"
+}
+
+usage() {
+	for wrong in "" "nonsense" "status enable" "enable --json" "--nonsense" "load --timeout" \
+		"load --timeout=" "load --timeout x" "load --timeout -1" "load --timeout 9999999"; do
+		# shellcheck disable=SC2086 # words
+		exits "usage: '$wrong'" 2 tcp-connect-logger $wrong
+		matches "usage: '$wrong' says what is wrong" \
+			"tcp-connect-logger: *. See: tcp-connect-logger --help" "$output"
+	done
+	exits "usage: --version" 0 tcp-connect-logger --version
+	equals "usage: --version" "tcp-connect-logger $version" "$output"
+	exits "usage: --help" 0 tcp-connect-logger --help
+	for command in status enable disable load unload reload --json --timeout --fallback --version; do
+		matches "usage: --help has $command" "*$command*" "$output"
+		matches "usage: the man page has $command" "*$command*" \
+			"$(zcat /usr/share/man/man8/tcp-connect-logger.8.gz | sed 's/\\-/-/g')"
+	done
+}
+
+# offers WORD...: what bash offers for the last of them
+offers() {
+	# shellcheck disable=SC2016 # for bash
+	bash -c '. /usr/share/bash-completion/completions/tcp-connect-logger
+		COMP_WORDS=(tcp-connect-logger "$@") COMP_CWORD=$#
+		_tcp_connect_logger; echo "${COMPREPLY[*]}"' bash "$@" 2>/dev/null
+}
+
+completion() {
+	equals "completion: commands" "status enable disable load unload reload --help --version" "$(offers '')"
+	equals "completion: a command" "load" "$(offers l)"
+	equals "completion: status" "--json" "$(offers status '')"
+	equals "completion: reload" "--timeout --fallback" "$(offers reload '')"
+	equals "completion: a number" "" "$(offers load --timeout '')"
+}
+
+states_off_and_on() {
+	status_is "off" 0 "$is_loaded" enabled off
+	exits "enable" 0 tcp-connect-logger enable
+	equals "enable: says nothing" "" "$output"
+	status_is "on" 0 "$is_loaded" enabled on
+	curl_logs "enable" 1
+	exits "json" 0 tcp-connect-logger status --json
+	equals "json: the object" '{
+  "package": "'"$version"'",
+  "kernel": "'"$kernel"'",
+  "installed": "'"$version"'",
+  "not_built_because": null,
+  "signer": "DKMS module signing key",
+  "loaded": "'"$version"'",
+  "loaded_is_installed": true,
+  "livepatch": "enabled",
+  "by": [],
+  "logging": true,
+  "counters": {}
+}' "$output"
+	exits "disable" 0 tcp-connect-logger disable
+	equals "disable: says nothing" "" "$output"
+	status_is "off again" 0 "$is_loaded" enabled off
+	curl_logs "disable" 0
+}
+
+users() {
+	exits "alice of adm: enable" 0 as alice tcp-connect-logger enable
+	status_is "alice of adm: enabled" 0 "$is_loaded" enabled on
+	for command in enable disable; do
+		exits "nobody: $command" 4 as nobody tcp-connect-logger $command
+		says "nobody: $command" "only root and the group adm may switch the logger: ask for that, or try sudo."
+	done
+	exits "nobody: status" 0 as nobody tcp-connect-logger status
+	equals "nobody: status is what root sees" "$(tcp-connect-logger status)" "$output"
+	for command in load unload reload; do
+		exits "alice of adm: $command" 4 as alice tcp-connect-logger $command
+		says "alice of adm: $command" "only root can $command: try sudo tcp-connect-logger $command"
+	done
+	exits "alice of adm: disable" 0 as alice tcp-connect-logger disable
+	status_is "alice of adm: disabled" 0 "$is_loaded" enabled off
+}
+
+# gone NAME
+gone() {
+	nothing_left "$1"
+	status_is "$1" 3 "not loaded" "not loaded" "no switch"
+	curl_logs "$1" 0
+}
+
+loads() {
+	exits "$1" 0 tcp-connect-logger load
+	says "$1" "loaded, logging is off. To switch: tcp-connect-logger enable, or disable; to see the connections: journalctl -k -f -g tcp_connect_logger"
+	status_is "$1" 0 "$is_loaded" enabled off
+}
+
+load_and_unload() {
+	exits "load once more" 0 tcp-connect-logger load
+	says "load once more" "version $version is loaded already, logging is off."
+	exits "unload" 0 tcp-connect-logger unload
+	equals "unload: says nothing" "" "$output"
+	gone "unload"
+	exits "unload once more" 0 tcp-connect-logger unload
+	says "unload once more" "not loaded."
+	exits "unloaded: enable" 3 tcp-connect-logger enable
+	says "unloaded: enable" "there is no switch: the livepatch is not loaded."
+	loads "load"
+	exits "modprobe -r" 0 modprobe -r tcp_connect_logger
+	gone "modprobe -r"
+	exits "reload, not loaded" 0 tcp-connect-logger reload
+	status_is "reload, not loaded" 0 "$is_loaded" enabled off
+
+	echo 1 >$switch
+	exits "reload" 0 tcp-connect-logger reload
+	matches "reload: says what was missed" "tcp-connect-logger: version $version has taken the place of version $version, logging is on; connections were not seen for *.?? s." "$output"
+	note "$output"
+	status_is "reload" 0 "$is_loaded" enabled on
+	loaded "reload"
+	curl_logs "reload" 1
+	echo 0 >$switch
+}
+
+# What is installed does not load, and what ran comes back. It is for a kernel of
+# another kind, as far as the kernel can see.
+fallback() {
+	ko=$(modinfo -n tcp_connect_logger)
+	cp "$ko" /root/kept.ko
+	LC_ALL=C sed -i 's/\(vermagic=[^ ]* \)SMP/\1UP /' "$ko"
+	echo 1 >$switch
+	exits "fallback" 1 tcp-connect-logger reload --fallback /root/kept.ko
+	matches "fallback: says so" "tcp-connect-logger: not loaded: *
+tcp-connect-logger: version $version is loaded again instead, logging is on." "$output"
+	cp /root/kept.ko "$ko"
+	loaded "fallback"
+	curl_logs "fallback" 1
+	echo 0 >$switch
+}
+
+disabled_by_hand() {
+	disable_patch $patch
+	by_hand="disabled: nothing is logged; to load it again: tcp-connect-logger reload"
+	status_is "disabled by hand" 3 "$is_loaded" "$by_hand" "no switch"
+	exits "disabled by hand: enable" 3 tcp-connect-logger enable
+	says "disabled by hand: enable" "there is no switch: the livepatch is $by_hand."
+	exits "disabled by hand: reload" 0 tcp-connect-logger reload
+	status_is "disabled by hand: reload" 0 "$is_loaded" enabled off
+}
+
+bypassed() {
+	echo 1 >$switch
+	insmod /payload/rival.ko
+	wait_until 60 transition_over $rival
+	state="bypassed by rival, which has replaced the same function: nothing is logged"
+	status_is "bypassed" 3 "$is_loaded" "$state" on
+	matches "bypassed: json" '*"livepatch": "bypassed",
+  "by": \["rival"\],*' "$(tcp-connect-logger status --json)"
+	exits "bypassed: enable" 3 tcp-connect-logger enable
+	says "bypassed: enable" "switched on, but the livepatch is $state."
+	exits "bypassed: reload" 1 tcp-connect-logger reload
+	says "bypassed: reload" "the livepatch rival has the same function, and while it is there ours cannot be loaded again: still loaded, logging is on."
+	status_is "bypassed: as it was" 3 "$is_loaded" "$state" on
+	mark
+	fails "bypassed: connections are the rival's" curl -s http://127.0.0.1:80/
+	equals "bypassed: and not logged" "" "$(log)"
+	disable_patch $rival
+	rmmod rival
+	status_is "bypassed no more" 0 "$is_loaded" enabled on
+	curl_logs "bypassed no more" 1
+
+	insmod /payload/rival.ko
+	wait_until 60 transition_over $rival
+	exits "bypassed: unload" 0 tcp-connect-logger unload
+	nothing_left "bypassed: unload"
+	exits "rival is there: load" 1 tcp-connect-logger load
+	matches "rival is there: load says why not" "tcp-connect-logger: not loaded: *Device or resource busy. The reason may be in: journalctl -k -g tcp_connect_logger" "$output"
+	disable_patch $rival
+	rmmod rival
+	loads "rival is gone: load"
+}
+
+replaced() {
+	echo 1 >$switch
+	insmod /payload/rival.ko replace=1
+	succeeds "replaced: the kernel takes ours away" wait_until 60 test ! -d $patch
+	wait_until 60 transition_over $rival
+	state="nothing is logged; load it again after that one: tcp-connect-logger reload"
+	status_is "replaced" 3 "$is_loaded" "replaced by rival: $state" on
+	exits "replaced: enable" 3 tcp-connect-logger enable
+	says "replaced: enable" "switched on, but the livepatch is replaced by rival: $state."
+	disable_patch $rival
+	rmmod rival
+	status_is "replaced, and that one gone" 3 "$is_loaded" "replaced by a livepatch that is gone: $state" on
+	curl_logs "replaced, and that one gone" 0
+	exits "replaced: reload" 0 tcp-connect-logger reload
+	status_is "replaced: reload" 0 "$is_loaded" enabled on
+	curl_logs "replaced: reload" 1
+	insmod /payload/rival.ko replace=1
+	wait_until 60 test ! -d $patch
+	exits "replaced: unload" 0 tcp-connect-logger unload
+	nothing_left "replaced: unload"
+	disable_patch $rival
+	rmmod rival
+	loads "replaced: load"
+}
+
+in_use() {
+	tcp-connect-logger unload
+	insmod /payload/hold.ko
+	tcp-connect-logger load >/dev/null
+	exits "in use: unload" 1 tcp-connect-logger unload --timeout 2
+	says "in use: unload" "in use by 1 other(s), see lsmod: still loaded, logging is off."
+	status_is "in use: as it was" 0 "$is_loaded" enabled off
+	rmmod hold
+	exits "in use no more: unload" 0 tcp-connect-logger unload
+	gone "in use no more: unload"
+}
+
+# begins FILE COMMAND...: in the background; its output and exit status go to FILE
+begins() {
+	file=$1
+	shift
+	{
+		"$@" >"$file" 2>&1 && echo 0 >>"$file" || echo $? >>"$file"
+	} &
+}
+
+in_transition() {
+	insmod /payload/stall.ko
+	begins /tmp/load tcp-connect-logger load --timeout 10
+	succeeds "stalled load: the transition begins" wait_until 10 test -e $patch/transition
+	status_is "stalled load" 3 "$is_loaded" "in transition: enabled for some tasks, not yet for all" off
+	wait
+	output=$(cat /tmp/load)
+	matches "stalled load: names the task, taken back" "tcp-connect-logger: some tasks would not take the livepatch within 10 s: it is not loaded. These tasks:
+  [1-9]* stall
+      *stall_sleep*
+5" "$output"
+	gone "stalled load"
+	rmmod stall
+	loads "stalled load: then load"
+
+	echo 1 >$switch
+	insmod /payload/stall.ko
+	begins /tmp/unload tcp-connect-logger unload --timeout 5
+	succeeds "stalled unload: the transition begins" wait_until 10 grep -q 0 $patch/enabled
+	status_is "stalled unload" 3 "$is_loaded" "in transition: disabled for some tasks, not yet for all" on
+	wait
+	output=$(cat /tmp/unload)
+	matches "stalled unload: names the task" "tcp-connect-logger: some tasks would not let go of the livepatch within 5 s: still loaded, logging is on. These tasks:
+  [1-9]* stall
+      *stall_sleep*
+5" "$output"
+	status_is "stalled unload: as it was" 0 "$is_loaded" enabled on
+	curl_logs "stalled unload: as it was" 1
+
+	begins /tmp/unload tcp-connect-logger unload
+	wait_until 10 grep -q 0 $patch/enabled
+	pkill -TERM -x tcp-connect-log
+	wait
+	equals "interrupted unload: says so" "tcp-connect-logger: interrupted; the livepatch is enabled.
+1" "$(cat /tmp/unload)"
+	status_is "interrupted unload: as it was" 0 "$is_loaded" enabled on
+
+	insmod /payload/rival.ko
+	exits "another in transition: unload" 5 tcp-connect-logger unload --timeout 2
+	says "another in transition: unload" "the livepatch rival is in transition and lets no other change: still loaded, logging is on."
+	equals "another in transition: as it was" "1 0" "$(cat $patch/enabled $patch/transition | tr '\n' ' ' | sed 's/ $//')"
+	rmmod stall
+	wait_until 60 transition_over $rival
+	disable_patch $rival
+	rmmod rival
+	status_is "another no more: as it was" 0 "$is_loaded" enabled on
+	echo 0 >$switch
+}
+
+unsigned() {
+	ko=$(modinfo -n tcp_connect_logger)
+	cp "$ko" /root/kept.ko
+	strip -g "$ko"
+	status_is "not signed" 0 "$is_loaded" enabled off "built, version $version, signed by nobody"
+	mv "$ko" /root/moved
+	status_is "no module" 0 "$is_loaded, not the one that is installed: tcp-connect-logger reload" enabled off \
+		"not built: there is no module for the running kernel $kernel: dkms install tcp-connect-logger/$version -k $kernel"
+	exits "no module: reload" 1 tcp-connect-logger reload
+	says "no module: reload" "there is no module for the running kernel $kernel: dkms install tcp-connect-logger/$version -k $kernel; still loaded, logging is off."
+	loaded "no module: as it was"
+	cp /root/kept.ko "$ko"
+}
+
+usage
+completion
+states_off_and_on
+users
+load_and_unload
+fallback
+disabled_by_hand
+bypassed
+replaced
+in_use
+loads "after all"
+tcp-connect-logger unload
+in_transition
+unsigned
