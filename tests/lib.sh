@@ -79,8 +79,7 @@ mark() {
 # log: our lines since the mark, with their level, without their time, and without
 # what the kernel says in a module's name when it loads one
 log() {
-	dmesg -r | sed -n "1,/rig: mark $$.$marks\$/d; /taint/d
-		s/^\\(<[0-9]*>\\)\\[[^]]*\\] \\(tcp_connect_logger: \\)/\\1\\2/p"
+	dmesg -r | sed -n "/taint/d; /rig: mark $$.$marks\$/,\$s/^\\(<[0-9]*>\\)\\[[^]]*\\] \\(tcp_connect_logger: \\)/\\1\\2/p"
 }
 
 # connection [OPTION...] KIND ADDRESS PORT: make it, and set $pid and $result
