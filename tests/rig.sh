@@ -25,7 +25,8 @@ work=$top/build/rig
 timeout=1800	# seconds after which a chroot or a guest is given up
 
 rig_packages="build-essential cpio curl debhelper dh-dkms e2fsprogs fakeroot gdb-minimal
-	lintian mmdebstrap qemu-system-x86 qemu-utils shellcheck"
+	libbpf-dev libelf-dev lintian mmdebstrap qemu-system-x86 qemu-utils shellcheck
+	zlib1g-dev"
 
 say() {
 	echo "== $*"
@@ -55,6 +56,27 @@ need_packages() {
 	apt-get -q update
 	# shellcheck disable=SC2086 # a list
 	DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $missing
+}
+
+# need_source: files of the kernel's source, in $cache/linux: what checks the style
+# of the module's, and the livepatch that the kernel shows as a sample
+need_source() {
+	[ ! -e "$cache/linux" ] || return 0
+
+	say "getting files of the kernel's source"
+	source=$(apt-cache depends linux-source | sed -n 's/ *Depends: //p')
+	rm -rf "$cache/linux.new"
+	mkdir -p "$cache/linux.new"
+	(
+		cd "$cache/linux.new"
+		apt-get -qq -o APT::Sandbox::User=root download "$source"
+		dpkg-deb --fsys-tarfile "$source"_*.deb | tar -xO --wildcards '*.tar.xz' |
+			tar -xJ --strip-components=1 --wildcards '*/scripts/checkpatch.pl' \
+				'*/scripts/spelling.txt' '*/scripts/const_structs.checkpatch' \
+				'*/samples/livepatch/livepatch-sample.c'
+		rm "$source"_*.deb
+	) || die "no kernel source"
+	mv "$cache/linux.new" "$cache/linux"
 }
 
 # shellcheck source=tests/root.sh

@@ -267,6 +267,7 @@ neighbours() {
 	for one in "$@"; do
 		rm -rf /tmp/modules /tmp/unsupported
 		cp -a /payload/modules /payload/src /tmp
+		cp /payload/livepatch-sample.c /tmp/modules
 		succeeds "$one: the neighbours are built" \
 			make -C "/usr/src/linux-headers-$one" M=/tmp/modules modules
 		cp -a "$sources" /tmp/unsupported

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# lint.sh DIR CACHE DEB - what needs neither a root nor a guest
+# lint.sh DIR LINUX DEB - what needs neither a root nor a guest
 #
-# DIR is for its files, and has a copy of the tree in elsewhere; CACHE is the rig's,
-# DEB the package.
+# DIR is for its files, and has a copy of the tree in elsewhere; in LINUX are some of
+# the kernel's source, DEB is the package.
 
 set -u
-dir=$1 cache=$2 deb=$3
+dir=$1 linux=$2 deb=$3
 
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
@@ -20,19 +20,9 @@ reports_nothing() {
 	equals "$test_name reports nothing" "" "$output"
 }
 
-# The kernel's checkpatch.pl, out of the kernel's source.
+# From elsewhere: it leaves a file where it is run.
 checkpatch() {
-	if [ ! -e "$cache/checkpatch/checkpatch.pl" ]; then
-		source=$(apt-cache depends linux-source | sed -n 's/ *Depends: //p')
-		mkdir -p "$cache/checkpatch" "$dir/source"
-		(cd "$dir/source" && apt-get -qq -o APT::Sandbox::User=root download "$source") &&
-			dpkg-deb --fsys-tarfile "$dir/source"/*.deb | tar -xO --wildcards '*.tar.xz' |
-			tar -xJ -C "$cache/checkpatch" --strip-components=2 --wildcards \
-				'*/scripts/checkpatch.pl' '*/scripts/spelling.txt' '*/scripts/const_structs.checkpatch'
-		rm -rf "$dir/source"
-	fi
-	# From elsewhere: it leaves a file where it is run.
-	cd "$dir" && perl "$cache/checkpatch/checkpatch.pl" --no-tree --strict --quiet \
+	cd "$dir" && perl "$linux/scripts/checkpatch.pl" --no-tree --strict --quiet \
 		--max-line-length=100 --ignore FILE_PATH_CHANGES -f "$@"
 }
 
