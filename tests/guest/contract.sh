@@ -1,15 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# contract.sh KO OWNER - what the module promises, point by point
+# contract.sh KO OWNER [COMMAND...] - what the module promises, point by point
 #
 # KO is the module's file; OWNER is the owner, group and mode that the switch has
-# here, as in "0:0 644".
+# here, as in "0:0 644"; COMMAND is what comes afterwards, and reports the end.
 
 # shellcheck source=tests/lib.sh
 . /payload/lib.sh
 
 ko=$1 owner=$2
+shift 2
 
 unload() {
 	disable_patch $patch
@@ -258,4 +259,5 @@ contract_parameter
 contract_refusals
 contract_unsupported
 contract_rounds
+[ $# = 0 ] || { "$@"; exit; }
 echo end

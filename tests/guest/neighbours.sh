@@ -1,0 +1,263 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# neighbours.sh KO - the module among others: livepatches, and whoever traces the
+# function
+#
+# KO is the module's file. Who comes and goes has a name here, the module under
+# test is "ours". walk takes the steps of a scenario, and looks at everybody after
+# each.
+
+# shellcheck source=tests/lib.sh
+. /payload/lib.sh
+
+ko=$1
+livepatches=/sys/kernel/livepatch
+tracing=/sys/kernel/tracing
+sysctl=/proc/sys/kernel/ftrace_enabled
+cmdline=$(cat /proc/cmdline)
+
+there=" "	# who is, between spaces
+meeting=sees	# see meets
+busy="*esource busy*"
+
+is_there() {
+	[ "${there#* "$1" }" != "$there" ]
+}
+
+# load PATCH FILE [PARAMETER...], unload PATCH: the replaced one is disabled already
+load() {
+	loaded=$1
+	shift
+	insmod "$@" && wait_until 60 transition_over "$livepatches/$loaded"
+}
+
+unload() {
+	[ ! -d "$livepatches/$1" ] || disable_patch "$livepatches/$1"
+	wait_until 20 rmmod "$1"
+}
+
+# As events: at the function's entry; at its return; and behind the fentry site and
+# maybe an ENDBR64, which is where the module jumps to.
+kprobes() {
+	echo "p:entry tcp_v4_connect" >$tracing/kprobe_events &&
+		echo "r:return tcp_v4_connect" >>$tracing/kprobe_events &&
+		{
+			echo "p:body tcp_v4_connect+5" >>$tracing/kprobe_events ||
+				echo "p:body tcp_v4_connect+9" >>$tracing/kprobe_events
+		} 2>/dev/null &&
+		echo 1 >$tracing/events/kprobes/enable
+}
+
+# bpf COMMAND: to the program that start_bpf has started; fails if it says something
+# else than that this is done
+bpf() {
+	echo "$1" >&3
+	read -r answer <&4
+	echo "$answer"
+	[ "$answer" = "$1" ]
+}
+
+start_bpf() {
+	mkfifo commands answers
+	/payload/bpf "$1" tcp_v4_connect <commands >answers &
+	exec 3>commands 4<answers
+}
+
+stop_bpf() {
+	exec 3>&- 4<&-
+	rm commands answers
+	wait $!
+}
+
+come() {
+	case $1 in
+	ours) load tcp_connect_logger "$ko" enabled=1 ;;
+	sample) load livepatch_sample /payload/livepatch-sample.ko ;;
+	rival) load rival /payload/rival.ko ;;
+	replacing) load rival /payload/rival.ko replace=1 ;;
+	kprobes) kprobes ;;
+	function | function_graph) echo "$1" >$tracing/current_tracer ;;
+	fentry | fexit) bpf on ;;
+	sysctl) echo 0 >$sysctl ;;
+	esac
+}
+
+leave() {
+	case $1 in
+	ours) unload tcp_connect_logger ;;
+	sample) unload livepatch_sample ;;
+	rival | replacing) unload rival ;;
+	kprobes) echo 0 >$tracing/events/kprobes/enable && echo >$tracing/kprobe_events ;;
+	function | function_graph) echo nop >$tracing/current_tracer ;;
+	fentry | fexit) bpf off ;;
+	esac
+}
+
+# What $neighbour has done since this was last asked, and what it is to have done
+# when there were two connects.
+done_by_neighbour() {
+	case $neighbour in
+	sample) cat /proc/cmdline ;;
+	sysctl) cat $sysctl ;;
+	rival | replacing) ;;
+	kprobes) sed -n 's/.* \([a-z]*\): (.*/\1/p' $tracing/trace | sort | uniq -c | xargs ;;
+	function | function_graph) grep -c tcp_v4_connect $tracing/trace ;;
+	fentry | fexit) bpf count ;;
+	esac
+	echo >$tracing/trace
+}
+
+due_to_neighbour() {
+	case $neighbour in
+	sample) if is_there sample; then echo "this has been live patched"; else echo "$cmdline"; fi ;;
+	sysctl) echo 1 ;;
+	rival | replacing) ;;
+	kprobes) ! is_there kprobes || echo "2 body 2 entry 2 return" ;;
+	*) if is_there "$neighbour" && ! is_blind; then echo 2; else echo 0; fi ;;
+	esac
+}
+
+is_blind() {
+	[ "$meeting" = blind ] && { is_there ours || is_there rival; }
+}
+
+# Two connects: what becomes of them, what we log, what the neighbour does.
+look() {
+	results='' lines=''
+	dmesg -c >/dev/null	# a short log is read faster
+	mark
+	for kind in blocking data; do
+		connection $kind 127.0.0.1 9
+		results="$results $result" lines="$lines
+$(record "$pid" 0 connect 127.0.0.1 9)"
+	done
+	due=" ECONNREFUSED connected"
+	! is_there rival && ! is_there replacing || due=" ENETDOWN ENETDOWN" lines=
+	is_there ours || lines=
+	equals "$path: the connects end as they are to" "$due" "$results"
+	equals "$path: a line for each while it comes to us" "${lines#
+}" "$(log)"
+	equals "$path: and the neighbour does its part" "$(due_to_neighbour)" "$(done_by_neighbour)"
+}
+
+# walk NEIGHBOUR STEP...: +WHO comes, -WHO leaves, !WHO is refused
+walk() {
+	neighbour=$1 path="$1:"
+	shift
+	for step in "$@"; do
+		who=${step#?} path="$path $step"
+		case $step in
+		+*)
+			succeeds "$path: comes" come "$who"
+			there="$there$who "
+			;;
+		-*)
+			succeeds "$path: leaves" leave "$who"
+			there="${there%% "$who" *} ${there#* "$who" }"
+			;;
+		!*)
+			mark
+			fails "$path: is refused" come "$who"
+			matches "$path: the error" "$busy" "$output"
+			[ "$who" != ours ] || refused
+			;;
+		esac
+		look
+	done
+}
+
+refused() {
+	equals "$path: the sentence" "<3>tcp_connect_logger: not loading: tcp_v4_connect() is already patched by another livepatch or redirected by another IPMODIFY user, which this one would undo" \
+		"$(log | uniq)"	# busybox's insmod tries twice
+	nothing_left "$path"
+}
+
+# Of another function: in every order of coming and leaving.
+another_function() {
+	walk sample +sample +ours -ours +ours -sample +sample -sample +sample -ours -sample
+}
+
+# Of the same function: the one that comes later bypasses ours, or puts it out.
+same_function() {
+	walk rival +ours +rival -rival +rival -ours !ours -rival +ours -ours
+
+	walk replacing +ours +replacing
+	fails "replacing: our patch is gone" test -e $patch
+	equals "replacing: our module is not" live "$(cat /sys/module/tcp_connect_logger/initstate)"
+	equals "replacing: nor is the switch" 1 "$(cat $switch)"
+	walk replacing -ours !ours -replacing +ours -ours
+}
+
+# meets TRACER: what becomes of it beside a livepatch of the function, not ours: it
+# "sees" the calls, or is "blind" to them, or the one that comes later is "refused"
+meets() {
+	come "$1" >/dev/null
+	if (come rival) >/dev/null 2>&1; then
+		connection blocking 127.0.0.1 9
+		if [ "$(done_by_neighbour)" = 0 ]; then echo blind; else echo sees; fi
+		leave rival
+	else
+		echo refused
+	fi
+	leave "$1" >/dev/null
+}
+
+# beside TRACER: which comes before us and stays on, and comes after us. Where the
+# kernel keeps it and livepatches apart, it does so with ours as with another.
+beside() {
+	neighbour=$1
+	meeting=$(meets "$1")
+	note "$1 and a livepatch that is not ours: $meeting"
+	case $meeting in
+	blind) walk "$1" +rival "+$1" -rival "-$1" ;;
+	refused)
+		walk "$1" "+$1" !rival "-$1" +rival "!$1" -rival
+		walk "$1" "+$1" !ours "-$1" +ours "!$1" -ours "+$1" "-$1"
+		return
+		;;
+	esac
+	walk "$1" "+$1" +ours -ours +ours "-$1" "+$1" "-$1" -ours
+}
+
+# Until 5.15 function_graph looks for the function where a livepatch has sent the
+# call (ftrace_graph_caller in arch/x86/kernel/ftrace_64.S), and is blind.
+tracers() {
+	echo tcp_v4_connect >$tracing/set_ftrace_filter
+	for tracer in kprobes function function_graph; do
+		beside $tracer
+	done
+	echo >$tracing/set_ftrace_filter
+}
+
+# Until 5.19 a BPF trampoline counts as one that redirects the function (direct_ops
+# in kernel/trace/ftrace.c), and is refused beside a livepatch.
+trampolines() {
+	for type in fentry fexit; do
+		start_bpf $type
+		beside $type
+		stop_bpf
+	done
+}
+
+# 7.3 does not let ftrace be switched off at all.
+without_ftrace() {
+	if come sysctl 2>/dev/null; then
+		echo 1 >$sysctl
+	else
+		busy="*not supported*"
+	fi
+	walk sysctl +ours !sysctl -ours
+}
+
+# With one CPU a transition ends at its first try. With more it waits a second for
+# the idle tasks of the others, and this takes twice as long.
+echo 0 >/sys/devices/system/cpu/cpu1/online
+cd /dev || exit	# for the fifos
+
+another_function
+same_function
+tracers
+trampolines
+without_ftrace
+echo end
