@@ -215,19 +215,6 @@ contract_refusals() {
 	wait_until 60 transition_over /sys/kernel/livepatch/rival
 	disable_patch /sys/kernel/livepatch/rival
 	rmmod rival
-
-	# A kprobe event is no rival.
-	if echo 'p:rig tcp_v4_connect' >/sys/kernel/tracing/kprobe_events; then
-		echo 1 >/sys/kernel/tracing/events/kprobes/rig/enable
-		succeeds "kprobe event there: load" insmod "$ko" enabled=1
-		wait_until 60 switch_is_ready
-		logs_one "kprobe event there"
-		unload
-		echo 0 >/sys/kernel/tracing/events/kprobes/rig/enable
-		echo >/sys/kernel/tracing/kprobe_events
-	else
-		echo "skip kprobe event there: no kprobe events"
-	fi
 }
 
 # What is built where the livepatch does not compile.
