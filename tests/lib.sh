@@ -76,10 +76,15 @@ mark() {
 	echo "rig: mark $$.$marks" >/dev/kmsg
 }
 
-# log: our lines since the mark, with their level, without their time, and without
+# ours: our lines of dmesg -r, with their level, without their time, and without
 # what the kernel says in a module's name when it loads one
+ours() {
+	sed -n '/taint/d; s/^\(<[0-9]*>\)\[[^]]*\] \(tcp_connect_logger: \)/\1\2/p'
+}
+
+# log: those since the mark
 log() {
-	dmesg -r | sed -n "/taint/d; /rig: mark $$.$marks\$/,\$s/^\\(<[0-9]*>\\)\\[[^]]*\\] \\(tcp_connect_logger: \\)/\\1\\2/p"
+	dmesg -r | sed -n "/rig: mark $$.$marks\$/,\$p" | ours
 }
 
 # connection [OPTION...] KIND ADDRESS PORT: make it, and set $pid and $result

@@ -209,8 +209,9 @@ guest_full() {
 	rm -f "$dir/disk.qcow2"
 }
 
-# guest_bare [OPTION...]: a guest with nothing but busybox and /payload, whose
-# first process runs /payload/run. Prints and keeps its report.
+# guest_bare ARGUMENTS [OPTION...]: a guest with nothing but busybox and /payload,
+# whose first process runs /payload/run; with these arguments for the kernel and
+# options for QEMU. Prints and keeps its report.
 guest_bare() {
 	rm -rf "$dir/initramfs"
 	mkdir -p "$dir/initramfs/bin" "$dir/initramfs/proc" "$dir/initramfs/sys" "$dir/initramfs/dev"
@@ -218,5 +219,7 @@ guest_bare() {
 	cp "$top/tests/guest/init" "$dir/initramfs/init"
 	cp -a "$dir/payload" "$dir/initramfs/payload"
 	(cd "$dir/initramfs" && find . | cpio --quiet -oH newc) >"$dir/initramfs.cpio"
-	qemu "" -initrd "$dir/initramfs.cpio" "$@" | tee "$dir/report"
+	arguments=$1
+	shift
+	qemu "$arguments" -initrd "$dir/initramfs.cpio" "$@" | tee "$dir/report"
 }
