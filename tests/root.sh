@@ -9,6 +9,7 @@
 build_packages="busybox-static dkms gcc kmod make openssl udev"
 chroot_packages="$build_packages sparse"
 guest_packages="$build_packages curl dbus initramfs-tools iproute2 procps systemd-sysv"
+tracers_packages="$guest_packages bpfcc-tools bpftrace libc6-dev"
 
 # apt_for ARCHIVES COMMAND [ARGUMENT...]: apt-get or apt-cache on the package lists
 # of some archives (bookworm, bookworm-backports), kept apart from this machine's
@@ -145,15 +146,15 @@ use_root() {
 	vmlinuz=$root/boot/vmlinuz-${2-}
 }
 
-# make_guest SUITE: with the kernel that a guest with systemd has, and of its modules
+# make_guest SUITE [guest|tracers]: with the kernel that a guest with systemd has, and of its modules
 # only those that such a guest may need: depmod and initramfs-tools, which are called
 # again and again, take half a minute for all of them in an emulated machine
 make_guest() {
-	use_guest "$1"
+	use_guest "$@"
 	cd "$top"	# for copy-in: no path of this checkout in the key
 	# shellcheck disable=SC2016 # $1 is for the hook
 	bootstrap "$store" "$1" "$1" \
-		"$guest_packages linux-image-$kernel linux-headers-$kernel" \
+		"$packages linux-image-$kernel linux-headers-$kernel" \
 		--dpkgopt='path-exclude=*/lib/modules/*/kernel/*' \
 		--dpkgopt='path-include=*/lib/modules/*/kernel/[acfl]*' \
 		--dpkgopt='path-include=*/lib/modules/*/kernel/drivers/[bv]*' \
@@ -164,10 +165,13 @@ make_guest() {
 	[ -e "$disk" ] || mke2fs -q -t ext4 -d "$root" "$disk" 4G
 }
 
-# use_guest SUITE: set $kernel, $vmlinuz, $initrd and $disk, an ext4 image of $root
+# use_guest SUITE [guest|tracers]: set $kernel, $vmlinuz, $initrd and $disk, an ext4
+# image of $root; and what it is made of, $packages
 use_guest() {
 	kernel=$(guest_kernel "$1")
-	store=$cache/root/$1-guest
+	packages=$guest_packages
+	[ "${2-}" != tracers ] || packages=$tracers_packages
+	store=$cache/root/$1-${2:-guest}
 	root=$store/root disk=$store/disk.img
 	vmlinuz=$root/boot/vmlinuz-$kernel initrd=$root/boot/initrd.img-$kernel
 }
