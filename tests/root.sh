@@ -146,9 +146,10 @@ use_root() {
 	vmlinuz=$root/boot/vmlinuz-${2-}
 }
 
-# make_guest SUITE [guest|tracers]: with the kernel that a guest with systemd has, and of its modules
-# only those that such a guest may need: depmod and initramfs-tools, which are called
-# again and again, take half a minute for all of them in an emulated machine
+# make_guest SUITE [guest|tracers]: with the kernel that a guest with systemd has,
+# and of its modules only those that such a guest may need: depmod and
+# initramfs-tools, which are called again and again, take half a minute for all of
+# them in an emulated machine
 make_guest() {
 	use_guest "$@"
 	cd "$top"	# for copy-in: no path of this checkout in the key
