@@ -122,7 +122,7 @@ power_cut() {
 	shift 3
 	"$@" >/dev/null 2>&1 &
 	# shellcheck disable=SC2086 # a command and its arguments
-	if wait_until "$limit" $condition; then
+	if wait_until "$limit" $condition >/dev/null; then
 		echo b >/proc/sysrq-trigger
 	fi
 	echo "not ok power cut: never came to: $condition"
