@@ -9,7 +9,7 @@
 build_packages="busybox-static dkms gcc kmod make openssl udev"
 chroot_packages="$build_packages sparse"
 guest_packages="$build_packages curl dbus initramfs-tools iproute2 procps systemd-sysv"
-tracers_packages="$guest_packages bpftrace libc6-dev"
+tracers_packages="$guest_packages bpftrace libbpf-tools libc6-dev"
 
 # apt_for ARCHIVES COMMAND [ARGUMENT...]: apt-get or apt-cache on the package lists
 # of some archives (bookworm, bookworm-backports), kept apart from this machine's

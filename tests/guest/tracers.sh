@@ -107,8 +107,9 @@ scenario() {
 tracer=
 scenario "bpftrace's fentry" bpftrace -e 'kfunc:tcp_v4_connect { printf("%d %s\n", pid, comm); }'
 scenario "bpftrace's fexit" bpftrace -e 'kretfunc:tcp_v4_connect { printf("%d %s\n", pid, comm); }'
-# What bcc's tcpconnect attaches; its compiler takes too long in an emulated machine.
-scenario "bpftrace's kretprobe" bpftrace -e 'kretprobe:tcp_v4_connect { printf("%d %s\n", pid, comm); }'
+# bcc's, compiled beforehand (libbpf-tools): the compiler of bpfcc-tools takes too
+# long in an emulated machine.
+scenario "bcc's tcpconnect" stdbuf -oL tcpconnect
 # At tcp_connect(), which tcp_v4_connect() calls.
 scenario "bpftrace's tcpconnect" bpftrace /usr/sbin/tcpconnect.bt
 echo end
