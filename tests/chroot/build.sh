@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# build.sh some|all KERNEL... - the package in a chroot, for kernels of which the
-# headers are there; on the first of them what the compiler says of the code, and,
-# if it is to be all, what it must refuse and how people build by hand
+# build.sh some|more|all KERNEL... - the package in a chroot, for kernels of which the
+# headers are there; on the first of them what the compiler says of the code; if it
+# is to be more, one version after another; and if all, what the compiler must refuse
+# and how people build by hand
 #
 # Leaves in /payload/KERNEL what was built for each.
 
@@ -348,7 +349,7 @@ tcp-connect-logger: kernel $kernel cannot be patched, and its module refuses to 
 note "DKMS $(dpkg-query -Wf '${Version}' dkms), $(gcc --version | head -n 1), kernels $*"
 package "$@"
 neighbours "$@"
-versions
+[ "$amount" = some ] || versions
 warnings
 if [ "$amount" = all ]; then
 	by_hand

@@ -225,19 +225,6 @@ contract_unsupported() {
 	ko=$real
 }
 
-contract_rounds() {
-	for round in 1 2 3; do
-		insmod "$ko"
-		succeeds "round $round: loaded" wait_until 60 switch_is_ready
-		logs_nothing "round $round, off"
-		echo 1 >$switch
-		logs_one "round $round, on"
-		succeeds "round $round: unloaded" unload
-		logs_nothing "round $round, unloaded"
-	done
-	nothing_left "rounds"
-}
-
 contract_load
 contract_switch
 contract_records
@@ -245,6 +232,5 @@ contract_unload
 contract_parameter
 contract_refusals
 contract_unsupported
-contract_rounds
 [ $# = 0 ] || { "$@"; exit; }
 echo end
