@@ -12,6 +12,10 @@ note() {
 	echo "# $*"
 }
 
+figure() {
+	echo "figure $*"
+}
+
 one_line() {
 	printf %s "$1" | tail -c 1000 | tr '\n' '|'
 }

@@ -10,6 +10,7 @@
 #	not ok NAME: WHY
 #	skip NAME: WHY
 #	# TEXT			for people
+#	figure TEXT		likewise, and shown when the job is done
 #	kernel RELEASE		for the next boots: a tar of its vmlinuz and initrd.img
 #				is on the guest's third disk
 #	reboot [ARGUMENTS]	the guest goes down and wants to be started again,

@@ -129,7 +129,7 @@ load_and_unload() {
 	echo 1 >$switch
 	exits "reload" 0 tcp-connect-logger reload
 	matches "reload: says what was missed" "tcp-connect-logger: version $version has taken the place of version $version, logging is on; connections were not seen for *.?? s." "$output"
-	note "$output"
+	figure "$output"
 	status_is "reload" 0 "$is_loaded" enabled on
 	loaded "reload"
 	curl_logs "reload" 1

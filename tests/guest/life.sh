@@ -41,7 +41,7 @@ $4}" | sort)" "$(dkms status tcp-connect-logger | sort)"
 swapped() {
 	gap=$(echo "$output" | sed -n "s/^tcp-connect-logger: version $3 has taken the place of version $2, logging is on; connections were not seen for \(.*\) s\.\$/\1/p")
 	matches "$1: says what was exchanged, and how long it took" "[0-9]*.[0-9][0-9]" "$gap"
-	note "$1: connections were not seen for $gap s"
+	figure "$1: connections were not seen for $gap s"
 }
 
 # not_swapped NAME: the very same module runs on

@@ -64,7 +64,7 @@ storm() {
 	matches "$1: connections are logged" "[1-9]*" "$logged"
 	equals "$1: and nothing else is" "<6>tcp_connect_logger: loaded, logging disabled" \
 		"$(ours </tmp/log | grep -v -x -e "$record" | sort -u)"
-	note "$1: $done rounds, $(cat /tmp/storm), $logged lines looked at"
+	figure "$1: $done rounds, $(cat /tmp/storm), $logged lines looked at"
 	nothing_left "$1"
 }
 
