@@ -158,13 +158,18 @@ tcp-connect-logger: cannot load from a chroot or a container.*" "$output"
 	sources=/tmp/sources
 }
 
+# is_signed NAME FILE: if this DKMS signs
+is_signed() {
+	signer=
+	! grep -q sign_file "$(command -v dkms)" || signer="DKMS module signing key"
+	equals "$1: signed with DKMS's key, if it has one" "$signer" "$(modinfo -F signer "$2")"
+}
+
 # What DKMS made for $kernel
 module() {
 	mkdir "/payload/$kernel"
 	file=$(modinfo -k "$kernel" -n tcp_connect_logger) || exit
-	signer=
-	! grep -q sign_file "$(command -v dkms)" || signer="DKMS module signing key"
-	matches "$kernel: signed with DKMS's key, if it has one" "$signer" "$(modinfo -F signer "$file")"
+	is_signed "$kernel" "$file"
 	equals "$kernel: name" tcp_connect_logger "$(modinfo -F name "$file")"
 	equals "$kernel: version" "$version" "$(modinfo -F version "$file")"
 	equals "$kernel: license" GPL "$(modinfo -F license "$file")"
@@ -327,9 +332,11 @@ tcp-connect-logger: kernel $kernel cannot be patched, and its module refuses to 
 	to "revision that does not build" /payload/versions/99.1.0-2.deb
 	stays "revision that does not build" 99.1.0
 	is "revision that does not build" 99.1.0 ""
-	# A new kernel comes: the old version's source is there for DKMS.
+	# As a power cut may leave it.
+	for key in /var/lib/dkms/mok.*; do [ ! -e "$key" ] || : >"$key"; done
 	to "same again" /payload/versions/99.1.0.deb
 	is "same again" 99.1.0 ""
+	is_signed "same again, DKMS's key was empty" "$(modinfo -k "$kernel" -n tcp_connect_logger)"
 
 	to "downgrade" /payload/*.deb
 	is "downgrade" "$version" ""
@@ -338,6 +345,7 @@ tcp-connect-logger: kernel $kernel cannot be patched, and its module refuses to 
 
 	succeeds "unpacked: dpkg" dpkg --unpack /payload/versions/99.1.0.deb
 	equals "unpacked: dkms status" "tcp-connect-logger/$version, $kernel, x86_64: installed" "$(dkms_status)"
+	# A new kernel comes: the old version's source is there for DKMS.
 	succeeds "unpacked: a new kernel's hook" run-parts --arg="$kernel" /etc/kernel/header_postinst.d
 	succeeds "unpacked: dpkg --configure" dpkg --configure -a
 	is "configured" 99.1.0 ""
