@@ -120,22 +120,6 @@ tcp-connect-logger: the running kernel $kernel has no headers here: install linu
 	echo 0 >$switch
 	works "headers come"
 
-	# In a chroot, what is removed is not the host's. (That nothing is loaded from
-	# one either, tests/chroot/build.sh shows.)
-	mkdir -p /mnt/chroot /mnt/tmp
-	mount -t tmpfs tmpfs /mnt/tmp
-	mkdir /mnt/tmp/upper /mnt/tmp/work
-	mount -t overlay -o lowerdir=/,upperdir=/mnt/tmp/upper,workdir=/mnt/tmp/work overlay /mnt/chroot
-	for tree in proc sys dev; do mount --bind /$tree /mnt/chroot/$tree; done
-	in_chroot=/mnt/chroot
-	succeeds "chroot: apt remove" apt_get remove $package
-	in_chroot=
-	umount -R /mnt/chroot
-	umount /mnt/tmp
-	loaded "chroot: the host's module stays"
-	in_dkms "chroot" "$kernel"
-	works "chroot"
-
 	# Nobody can make stall.ko's thread let go: a removal that cannot finish.
 	echo 1 >$switch
 	insmod /payload/stall.ko
