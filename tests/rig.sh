@@ -25,7 +25,7 @@ work=$top/build/rig
 
 timeout=1800	# seconds after which a chroot or a guest is given up
 
-rig_packages="build-essential cpio curl debhelper dh-dkms e2fsprogs fakeroot gdb-minimal
+rig_packages="build-essential cpio curl debhelper e2fsprogs fakeroot gdb-minimal
 	libbpf-dev libelf-dev lintian mmdebstrap qemu-system-x86 qemu-utils shellcheck
 	zlib1g-dev"
 
