@@ -23,7 +23,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 cache=${TCL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tcp-connect-logger}
 work=$top/build/rig
 
-timeout=1800	# seconds after which a chroot or a guest is given up
+timeout=3000	# seconds after which a chroot or a guest is given up
 
 rig_packages="build-essential cpio curl debhelper e2fsprogs fakeroot gdb-minimal
 	libbpf-dev libelf-dev lintian mmdebstrap qemu-system-x86 qemu-utils shellcheck
