@@ -148,7 +148,7 @@ interrupted() {
 	while read -r line; do
 		case $line in
 		"status: $package: unpacked")
-			kill -KILL -- -$!
+			kill -KILL -$!
 			killed=yes
 			;;
 		esac
