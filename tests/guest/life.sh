@@ -147,9 +147,13 @@ interrupted() {
 	killed=no
 	while read -r line; do
 		case $line in
+		# Before that it says "unpacked" of the version that was.
+		"status: $package: half-installed") killed=soon ;;
 		"status: $package: unpacked")
-			kill -KILL -$!
-			killed=yes
+			if [ $killed = soon ]; then
+				kill -KILL -$!
+				killed=yes
+			fi
 			;;
 		esac
 	done </root/status
