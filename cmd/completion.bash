@@ -3,13 +3,13 @@
 # Completion of tcp-connect-logger for bash, loaded by bash-completion
 
 _tcp_connect_logger() {
-	local words="status enable disable load unload reload --help --version"
+	local words=
 
-	case ${COMP_WORDS[1]} in
-	status) ((COMP_CWORD < 2)) || words=--json ;;
-	load | unload) ((COMP_CWORD < 2)) || words=--timeout ;;
-	reload) ((COMP_CWORD < 2)) || words="--timeout --fallback" ;;
-	*) ((COMP_CWORD < 2)) || words= ;;
+	case $COMP_CWORD-${COMP_WORDS[1]} in
+	1-*) words="status enable disable load unload reload --help --version" ;;
+	*-status) words=--json ;;
+	*-load | *-unload) words=--timeout ;;
+	*-reload) words="--timeout --fallback" ;;
 	esac
 	case ${COMP_WORDS[COMP_CWORD - 1]} in
 	--timeout) words= ;;

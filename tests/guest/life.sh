@@ -51,11 +51,6 @@ tcp-connect-logger: version $version is loaded already, and is what is installed
 	equals "$1: the module that runs is the very same" "$since" "$(loaded_since)"
 }
 
-# What is another one after each load.
-loaded_since() {
-	stat -c %i /sys/module/tcp_connect_logger
-}
-
 # watch: what runs and what is installed, as it changes, to /root/watched
 watch() {
 	while :; do

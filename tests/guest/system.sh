@@ -39,6 +39,11 @@ loaded() {
 	equals "$1: the switch is root's and adm's" "root:adm 664" "$(stat -c '%U:%G %a' $switch)"
 }
 
+# What is another one after each load.
+loaded_since() {
+	stat -c %i /sys/module/tcp_connect_logger
+}
+
 # in_dkms NAME KERNEL...: it is built for these
 in_dkms() {
 	step=$1

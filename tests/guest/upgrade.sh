@@ -42,11 +42,6 @@ undisturbed() {
 	healthy "$1"
 }
 
-# What is another one after each load.
-loaded_since() {
-	stat -c %i /sys/module/tcp_connect_logger
-}
-
 first_boot() {
 	nothing_left "before"
 	curl_logs "before" 0
