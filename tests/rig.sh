@@ -133,12 +133,12 @@ new_payload() {
 	[ $# = 0 ] || cp -a "$@" "$dir/payload"
 }
 
-# in_root: run /payload/run in a chroot of $root; what it writes elsewhere than in
-# /payload is thrown away. Prints its report.
+# in_root [COMMAND]: run that or /payload/run in a chroot of $root; what it writes
+# elsewhere than in /payload is thrown away. Prints its report.
 in_root() {
 	# shellcheck disable=SC2016 # for the inner shell
 	timeout $timeout unshare --mount sh -euc '
-		root=$1 payload=$2
+		root=$1 payload=$2 command=$3
 		mount -t tmpfs -o size=4G rig /mnt
 		mkdir /mnt/upper /mnt/work /mnt/root
 		mount -t overlay -o "lowerdir=$root,upperdir=/mnt/upper,workdir=/mnt/work" rig /mnt/root
@@ -146,8 +146,14 @@ in_root() {
 		mount --bind "$payload" /mnt/root/payload
 		mount --bind /proc /mnt/root/proc
 		mount --rbind /dev /mnt/root/dev
-		exec chroot /mnt/root /payload/run
-	' sh "$root" "$dir/payload"
+		exec chroot /mnt/root "$command"
+	' sh "$root" "$dir/payload" "${1:-/payload/run}"
+}
+
+# warm: let the compiler of a guest find what it will be asked for, see ccache.conf
+warm() {
+	cp -a "$top/tests/chroot/warm.sh" "$dir/payload"
+	in_root /payload/warm.sh >"$dir/warm.log" 2>&1
 }
 
 # qemu APPEND [OPTION...]: one run of a guest. Its kernel's console goes to

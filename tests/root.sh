@@ -8,7 +8,7 @@
 # To build modules with; in a chroot, and in a guest.
 build_packages="busybox-static dkms gcc kmod make openssl udev"
 chroot_packages="$build_packages sparse"
-guest_packages="$build_packages curl dbus initramfs-tools iproute2 procps systemd-sysv"
+guest_packages="$build_packages ccache curl dbus initramfs-tools iproute2 procps systemd-sysv"
 tracers_packages="$guest_packages bpftrace libbpf-tools libc6-dev"
 
 # apt_for ARCHIVES COMMAND [ARGUMENT...]: apt-get or apt-cache on the package lists
@@ -112,7 +112,8 @@ bootstrap() {
 		apt_for "$archive" apt-cache --no-all-versions show $packages 2>/dev/null
 	done | grep -E '^(Package|Version):')
 
-	key=$(echo "$suite $lists $versions $*" | cat - "$top/tests/guest/rig.service" | sha256sum)
+	key=$(echo "$suite $lists $versions $*" |
+		cat - "$top/tests/guest/rig.service" "$top/tests/guest/ccache.conf" | sha256sum)
 	[ "$(cat "$store/key" 2>/dev/null)" != "$key" ] || return 0
 	rm -rf --one-file-system "$store"
 	mkdir -p "$store"
@@ -162,7 +163,9 @@ make_guest() {
 		--customize-hook="copy-in tests/guest/rig.service /etc/systemd/system" \
 		--customize-hook='chroot "$1" systemctl -q enable rig.service' \
 		--customize-hook='chroot "$1" systemctl -q mask apt-daily.timer apt-daily-upgrade.timer' \
-		--customize-hook='echo guest >"$1/etc/hostname"' || return
+		--customize-hook='echo guest >"$1/etc/hostname"' \
+		--customize-hook="copy-in tests/guest/ccache.conf /etc" \
+		--customize-hook='cp -P "$1"/usr/lib/ccache/*gcc-[0-9]* "$1/usr/local/bin"' || return
 	[ -e "$disk" ] || mke2fs -q -t ext4 -d "$root" "$disk" 4G
 }
 

@@ -151,7 +151,7 @@ interrupted() {
 	is "interrupted, and configured" $other $other
 }
 
-# Cut while DKMS compiles: the boot is none the worse.
+# Cut while DKMS builds: the boot is none the worse.
 installed() {
 	nothing_left "cut in install"
 	equals "cut in install: no unit has failed" "" "$(failed_units)"
@@ -178,7 +178,7 @@ upgraded() {
 
 case $stage in
 first)
-	power_cut second 300 "pgrep -x cc1" apt_get install "$deb"
+	power_cut second 300 "pgrep -f dkms.mk" apt_get install "$deb"
 	;;
 second)
 	installed
@@ -190,7 +190,7 @@ second)
 	interrupted
 	echo "$options" >/root/options
 	sync
-	power_cut third 300 "pgrep -x cc1" apt_get install /payload/versions/99.4.0.deb
+	power_cut third 300 "pgrep -f dkms.mk" apt_get install /payload/versions/99.4.0.deb
 	;;
 third)
 	options=$(cat /root/options)

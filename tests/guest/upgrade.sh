@@ -61,7 +61,7 @@ first_boot() {
 		in_dkms "kernel without headers" "$kernel"
 		undisturbed "kernel without headers"
 		sync
-		power_cut cut 600 "pgrep -x cc1" apt_get install /payload/headers/*.deb
+		power_cut cut 600 "pgrep -f dkms.mk" apt_get install /payload/headers/*.deb
 	else
 		succeeds "kernel with headers: apt install" \
 			apt_get install /payload/image/*.deb /payload/headers/*.deb
@@ -69,7 +69,7 @@ first_boot() {
 	fi
 }
 
-# Cut while DKMS compiles for the new kernel
+# Cut while DKMS builds for the new kernel
 cut_boot() {
 	loaded "cut as headers come"
 	works "cut as headers come"
