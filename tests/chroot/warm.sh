@@ -4,7 +4,7 @@
 # warm.sh - fill /payload/ccache with what DKMS will compile in a guest: the packages
 # in the payload, for its kernels
 
-export CCACHE_NOREADONLY=1
+export CCACHE_DIR=/payload/ccache
 
 [ ! -d /payload/headers ] || dpkg --unpack /payload/headers/*.deb
 for deb in $(find /payload -name 'tcp-connect-logger-dkms*.deb' -o -path '*/versions/*.deb'); do

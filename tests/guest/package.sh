@@ -44,17 +44,6 @@ another_group() {
 	equals "another group: and back" "root:adm 664" "$(stat -c '%U:%G %a' $switch)"
 }
 
-# The module's contract once more, among everything that runs here.
-contract() {
-	disable_patch $patch
-	rmmod tcp_connect_logger
-	/payload/contract.sh "$(modinfo -n tcp_connect_logger)" "0:4 664" >/tmp/contract 2>&1
-	sed '/^end$/d; s/^\(ok\|not ok\|skip\) /&contract: /' /tmp/contract
-	equals "contract: reaches its end" end "$(tail -n 1 /tmp/contract)"
-	modprobe tcp_connect_logger
-	loaded "after the contract"
-}
-
 first_boot() {
 	equals "before: no file" "" "$(files_of_ours)"
 	nothing_left "before"
@@ -85,7 +74,6 @@ second_boot() {
 		"$(journalctl -k -g tcp_connect_logger -o cat -n 1)"
 	healthy "boot"
 	another_group
-	contract
 	# shellcheck source=tests/guest/command.sh
 	. /payload/command.sh
 
