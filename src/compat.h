@@ -25,6 +25,7 @@
 struct ftrace_regs;
 struct sockaddr_unsized;
 
+#include <linux/cgroup.h>
 #include <linux/compiler.h>
 #include <linux/ftrace.h>
 #include <linux/socket.h>
@@ -41,6 +42,9 @@ struct sockaddr_unsized;
 		    int (struct sock *, struct sockaddr *, int)),		\
 	(struct sockaddr *)NULL, (struct sockaddr_unsized *)NULL))
 
+/* The type of the functions that are replaced. */
+typedef int tcl_connect(struct sock *sk, tcl_sockaddr *uaddr, int addr_len);
+
 /*
  * The registers that an ftrace callback is given: struct ftrace_regs, and until
  * 5.10 struct pt_regs (ftrace_func_t in linux/ftrace.h).
@@ -50,5 +54,15 @@ struct sockaddr_unsized;
 		    void (*)(unsigned long, unsigned long,			\
 			     struct ftrace_ops *, struct pt_regs *)),		\
 	(struct pt_regs *)NULL, (struct ftrace_regs *)NULL))
+
+/* The cgroup of a task, as bpf_get_current_cgroup_id() has it; 0 without cgroups. */
+static inline u64 tcl_cgroup_id(struct task_struct *task)
+{
+#ifdef CONFIG_CGROUPS
+	return cgroup_id(task_dfl_cgroup(task));
+#else
+	return 0;
+#endif
+}
 
 #endif /* TCL_COMPAT_H */

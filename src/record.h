@@ -2,7 +2,7 @@
 /*
  * What of a record comes from the process itself, and is not to be trusted.
  *
- * Pure functions on bytes: tests/host/unit.c runs them outside the kernel.
+ * Pure functions on bytes: tests/host runs them outside the kernel.
  */
 #ifndef TCL_RECORD_H
 #define TCL_RECORD_H
@@ -18,7 +18,7 @@
 /**
  * tcl_escape_comm() - write a process's name so that it is one word
  * @dst: the name as it is logged, NUL-terminated
- * @comm: the name, NUL-terminated
+ * @comm: the name, NUL-terminated if it is shorter than it may be
  *
  * A process names itself (prctl(PR_SET_NAME), /proc/self/comm), and could make
  * its name look like the rest of a record or like a record of its own. What is
@@ -29,9 +29,10 @@ static inline void tcl_escape_comm(char dst[TCL_COMM_LEN],
 				   const char comm[TASK_COMM_LEN])
 {
 	static const char hex[] = "0123456789abcdef";
+	int i;
 
-	for (; *comm; comm++) {
-		const u8 c = *comm;
+	for (i = 0; i < TASK_COMM_LEN - 1 && comm[i]; i++) {
+		const u8 c = comm[i];
 
 		if (c > ' ' && c < 0x7f && c != '\\' && c != '"' && c != '\'' &&
 		    c != '=' && c != '>') {

@@ -101,7 +101,22 @@ connection() {
 
 # record PID UID COMM ADDRESS PORT: the line that a connection is logged by
 record() {
+	case $4 in
+	*:*) set -- "$1" "$2" "$3" "[$4]" "$5" ;;
+	esac
 	echo "<6>tcp_connect_logger: pid=$1 uid=$2 comm=$3 -> $4:$5"
+}
+
+# counters: the module's, as "seen logged suppressed"
+counters() {
+	(cd ${switch%/*} && cat seen logged suppressed) | tr '\n' ' ' | sed 's/ $//'
+}
+
+# since SEEN LOGGED SUPPRESSED: what was counted since the counters were so
+since() {
+	# shellcheck disable=SC2046 # words
+	set -- "$@" $(counters)
+	echo "$(($4 - $1)) $(($5 - $2)) $(($6 - $3))"
 }
 
 # wait_until SECONDS COMMAND...

@@ -25,8 +25,8 @@ work=$top/build/rig
 
 timeout=3000	# seconds after which a chroot or a guest is given up
 
-rig_packages="build-essential cpio curl debhelper e2fsprogs fakeroot gdb-minimal
-	libbpf-dev libelf-dev lintian mmdebstrap qemu-system-x86 qemu-utils shellcheck
+rig_packages="build-essential clang cpio curl debhelper e2fsprogs fakeroot gdb-minimal
+	libbpf-dev libclang-rt-dev libelf-dev lintian mmdebstrap qemu-system-x86 qemu-utils shellcheck
 	zlib1g-dev"
 
 say() {

@@ -177,7 +177,8 @@ module() {
 	matches "$kernel: vermagic" "$kernel *" "$(modinfo -F vermagic "$file")"
 	matches "$kernel: description" "?*" "$(modinfo -F description "$file")"
 	matches "$kernel: author" "?*" "$(modinfo -F author "$file")"
-	matches "$kernel: parameter" "enabled:*(0 or 1)" "$(modinfo -F parm "$file")"
+	matches "$kernel: parameters" "enabled:*(0 or 1)
+rate_limit:*(uint)" "$(modinfo -F parm "$file" | sort)"
 	ko=/payload/$kernel/tcp-connect-logger.ko
 	case $file in
 	*.xz) xz -dc "$file" ;;
@@ -189,25 +190,30 @@ module() {
 		sed -n 's/.*GCC: ([^)]*) \([0-9.]*\).*/gcc \1/p' | head -n 1)" >"/payload/$kernel/built"
 }
 
-# The replacement in the module that DKMS built: how it gets to the original. (An
+# The replacements in the module that DKMS built: how they get to the originals. (An
 # old objdump writes jmpq and callq.)
 disassembly() {
 	code=$(objdump -dr --no-show-raw-insn -j .text "$ko")
-	wrapper=$(echo "$code" | sed -n '/<tcl_tcp_v4_connect>:/,/^$/p')
-
-	equals "$kernel: code: no indirect branch, no retpoline" "" \
-		"$(objdump -dr --no-show-raw-insn "$ko" | grep -E '(jmp|call)q? +\*|__x86_indirect|__x86_return.*\*')"
-	matches "$kernel: code: the way to the original is a direct jump" "[1-9]*" \
-		"$(echo "$wrapper" | grep -A 1 -E '\sjmpq?\s' | grep -c '__SCT__tcl_original')"
-	equals "$kernel: code: and no call, which would stay on the stack" 0 \
-		"$(echo "$wrapper" | grep -B 1 '__SCT__tcl_original' | grep -c -E '\scallq?\s')"
-	equals "$kernel: code: patched by the kernel as a static call" 1 \
+	equals "$kernel: code: patched by the kernel as static calls" 1 \
 		"$(readelf -SW "$ko" | grep -c ' \.static_call_sites ')"
-	equals "$kernel: code: one flag test" 1 "$(echo "$wrapper" | grep -c -E '\s(test|cmp)[bl]?\s')"
-	equals "$kernel: code: one call, for the record" 1 \
-		"$(echo "$wrapper" | grep -E '\scallq?\s' | grep -c '<tcl_log>')"
-	equals "$kernel: code: no part of the replacement is elsewhere" "" \
-		"$(nm "$ko" | grep 'tcl_tcp_v4_connect\.')"
+	for ip in v4 v6; do
+		wrapper=$(echo "$code" | sed -n "/<tcl_tcp_${ip}_connect>:/,/^\$/p")
+		name="$kernel: code: $ip:"
+		equals "$name no indirect branch, no retpoline" "" \
+			"$(echo "$wrapper" | grep -E '(jmp|call)q? +\*|__x86_indirect')"
+		matches "$name the way to the original is a direct jump" "[1-9]*" \
+			"$(echo "$wrapper" | grep -A 1 -E '\sjmpq?\s' | grep -c "__SCT__tcl_original_$ip")"
+		equals "$name and no call, which would stay on the stack" 0 \
+			"$(echo "$wrapper" | grep -B 1 '__SCT__tcl_original' | grep -c -E '\scallq?\s')"
+		equals "$name one flag test" 1 "$(echo "$wrapper" | grep -c -E '\s(test|cmp)[bl]?\s')"
+		equals "$name one call, for the record" 1 \
+			"$(echo "$wrapper" | grep -A 1 -E '\scallq?\s' | grep -c "tcl_connect_$ip")"
+		# Up to the jump to the original, if nobody wants to know.
+		matches "$name nothing is saved before the flag test" "[1-9]*" \
+			"$(echo "$wrapper" | grep -E -m 1 -n '\s(push|sub|test|cmp)[bl]?\s' | grep -E '(test|cmp)')"
+		equals "$name no part of the replacement is elsewhere" "" \
+			"$(nm "$ko" | grep "tcl_tcp_${ip}_connect\.")"
+	done
 }
 
 warnings() {
@@ -233,12 +239,17 @@ doctored_headers() {
 			'static assertion failed: "tcp_v4_connect() has a type in this kernel that this version of tcp-connect-logger does not know: look for a newer one"'
 	done
 
+	doctored "a changed prototype of tcp_v6_connect()" "$include/net/sock.h" \
+		"sed -i '/(\*connect)(struct sock \*sk,/,/;/s/int addr_len/size_t addr_len/'" \
+		'static assertion failed: "tcp_v6_connect() has a type in this kernel that this version of tcp-connect-logger does not know: look for a newer one"'
+
 	# Both spellings of the address's type build, whichever this kernel has.
 	for type in sockaddr sockaddr_unsized; do
-		cp -a "$include/net/tcp.h" /tmp
+		cp -a "$include/net/tcp.h" "$include/net/sock.h" /tmp
 		sed -i "/^int tcp_v4_connect(/s/struct sockaddr[_a-z]* /struct $type /" "$include/net/tcp.h"
+		sed -i "/(\*connect)(struct sock \*sk,/,/;/s/struct sockaddr[_a-z]* /struct $type /" "$include/net/sock.h"
 		succeeds "the address is a struct $type" build
-		mv /tmp/tcp.h "$include/net"
+		mv /tmp/tcp.h /tmp/sock.h "$include/net"
 		build clean >/dev/null
 	done
 }

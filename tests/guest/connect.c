@@ -2,10 +2,11 @@
 /*
  * connect - make one connection of a given kind, and say what became of it
  *
- *	connect [-u UID] [-n NAME] KIND ADDRESS PORT
+ *	connect [-u UID] [-n NAME] [-c COUNT] KIND ADDRESS PORT
  *
  * -u is the user to do it as, -n the name that the process gives itself, with
- * \xNN for any byte. Prints one line:
+ * \xNN for any byte. With -c a process on each CPU makes so many of them. ADDRESS is
+ * IPv4 or IPv6, with %IFINDEX if it is link-local. Prints one line:
  *
  *	pid=PID result=RESULT
  *
@@ -15,19 +16,35 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/io_uring.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct sockaddr_in address = { .sin_family = AF_INET };
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+static union {
+	struct sockaddr sa;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+} address;
+static socklen_t address_len;
 
 static void die(const char *what)
 {
@@ -39,7 +56,7 @@ static void die(const char *what)
 
 static int tcp_socket(int flags)
 {
-	int fd = socket(AF_INET, SOCK_STREAM | flags, 0);
+	int fd = socket(address.sa.sa_family, SOCK_STREAM | flags, 0);
 
 	if (fd < 0)
 		die("socket");
@@ -48,34 +65,36 @@ static int tcp_socket(int flags)
 
 static int call_connect(int fd, socklen_t len)
 {
-	return connect(fd, (struct sockaddr *)&address, len);
+	return connect(fd, &address.sa, len);
 }
 
 static int blocking(void)
 {
-	return call_connect(tcp_socket(0), sizeof(address));
+	return call_connect(tcp_socket(0), address_len);
 }
 
 static int nonblocking(void)
 {
-	return call_connect(tcp_socket(SOCK_NONBLOCK), sizeof(address));
+	return call_connect(tcp_socket(SOCK_NONBLOCK), address_len);
 }
 
 static int short_address(void)
 {
-	return call_connect(tcp_socket(0), sizeof(address) - 9);
+	return call_connect(tcp_socket(0), (socklen_t)(address.sa.sa_family == AF_INET ? 7 : 23));
 }
 
 static int wrong_family(void)
 {
-	address.sin_family = AF_INET6;
-	return call_connect(tcp_socket(0), sizeof(address));
+	int fd = tcp_socket(0);
+
+	address.sa.sa_family = address.sa.sa_family == AF_INET ? AF_INET6 : AF_INET;
+	return call_connect(fd, address_len);
 }
 
 static int fastopen(void)
 {
 	return sendto(tcp_socket(0), "x", 1, MSG_FASTOPEN,
-		      (struct sockaddr *)&address, sizeof(address)) < 0 ? -1 : 0;
+		      &address.sa, address_len) < 0 ? -1 : 0;
 }
 
 static int fastopen_nowhere(void)
@@ -85,7 +104,7 @@ static int fastopen_nowhere(void)
 
 static int udp(void)
 {
-	return call_connect(socket(AF_INET, SOCK_DGRAM, 0), sizeof(address));
+	return call_connect(socket(address.sa.sa_family, SOCK_DGRAM, 0), address_len);
 }
 
 static void *connect_and_keep_errno(void *error)
@@ -105,6 +124,190 @@ static int thread(void)
 	return error ? -1 : 0;
 }
 
+/* Without its scope, as RFC 2133 had it. */
+static int without_scope(void)
+{
+	return call_connect(tcp_socket(0), 24);
+}
+
+/* The process itself has bound the socket to the interface. */
+static int bound(void)
+{
+	int fd = tcp_socket(0);
+
+	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3))
+		die("SO_BINDTODEVICE");
+	address.in6.sin6_scope_id = 0;
+	return call_connect(fd, address_len);
+}
+
+/* The second and the third ask what became of the first. */
+static int thrice(void)
+{
+	int fd = tcp_socket(SOCK_NONBLOCK), ret;
+	struct pollfd poller = { .fd = fd, .events = POLLOUT };
+
+	call_connect(fd, address_len);
+	poll(&poller, 1, 1000);
+	ret = call_connect(fd, address_len);
+	if (!ret)
+		ret = call_connect(fd, address_len);
+	return ret;
+}
+
+/* Nobody answers; one SYN again, and that is it. */
+static int timed_out(void)
+{
+	int fd = tcp_socket(0), one = 1;
+
+	if (setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &one, sizeof(one)))
+		die("TCP_SYNCNT");
+	return call_connect(fd, address_len);
+}
+
+/* Of the old 32-bit system calls, with pointers of 32 bits: those to static data. */
+static int int80(void)
+{
+	int fd = tcp_socket(0), ret;
+
+	asm volatile("int $0x80" : "=a" (ret)
+		     : "a" (362), "b" (fd), "c" (&address), "d" (address_len)
+		     : "memory", "r8", "r9", "r10", "r11");
+	errno = -ret;
+	return ret ? -1 : 0;
+}
+
+/* The SYN is sent, or not, as the first data are. */
+static int fastopen_connect(void)
+{
+	int fd = tcp_socket(0), one = 1, ret;
+
+	if (setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &one, sizeof(one)))
+		die("TCP_FASTOPEN_CONNECT");
+	ret = call_connect(fd, address_len);
+	return ret ? ret : write(fd, "x", 1) < 0 ? -1 : 0;
+}
+
+static int mptcp(void)
+{
+	int fd = socket(address.sa.sa_family, SOCK_STREAM, IPPROTO_MPTCP);
+
+	return fd < 0 ? -1 : call_connect(fd, address_len);
+}
+
+/* To ourselves; the path manager may then open more subflows. */
+static int mptcp_subflow(void)
+{
+	int listener = socket(address.sa.sa_family, SOCK_STREAM, IPPROTO_MPTCP), one = 1;
+	int fd = socket(address.sa.sa_family, SOCK_STREAM, IPPROTO_MPTCP), peer;
+	char byte = 'x';
+
+	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(listener, &address.sa, address_len) || listen(listener, 1))
+		die("listen");
+	if (call_connect(fd, address_len))
+		return -1;
+	peer = accept(listener, NULL, NULL);
+	if (write(fd, &byte, 1) != 1 || read(peer, &byte, 1) != 1 ||
+	    write(peer, &byte, 1) != 1 || read(fd, &byte, 1) != 1)
+		return -1;
+	sleep(1);
+	return 0;
+}
+
+/* The kernel connects, of its own. */
+static int nfs(void)
+{
+	char options[100];
+
+	snprintf(options, sizeof(options),
+		 "addr=127.0.0.1,clientaddr=127.0.0.1,vers=4.2,port=%d,soft,retrans=0,timeo=10",
+		 ntohs(address.in.sin_port));
+	return mount("127.0.0.1:/", "/mnt", "nfs4", 0, options);
+}
+
+/* io_uring by hand: one entry, and one answer. */
+static int uring(unsigned int setup_flags, unsigned int entry_flags)
+{
+	struct io_uring_params params = { .flags = setup_flags, .sq_thread_idle = 1000 };
+	int fd = tcp_socket(0), ring = syscall(SYS_io_uring_setup, 1, &params), ret;
+	struct io_uring_sqe *entry;
+	struct io_uring_cqe *answer;
+	unsigned int enter = IORING_ENTER_GETEVENTS;
+	char *sq, *cq;
+
+	if (ring < 0)
+		return -1;
+	/* Before 5.11 the thread of SQPOLL knows no files but registered ones. */
+	if (setup_flags & IORING_SETUP_SQPOLL &&
+	    syscall(SYS_io_uring_register, ring, IORING_REGISTER_FILES, &fd, 1))
+		die("io_uring_register");
+	sq = mmap(NULL, params.sq_off.array + sizeof(uint32_t), PROT_READ | PROT_WRITE,
+		  MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQ_RING);
+	cq = mmap(NULL, params.cq_off.cqes + 2 * sizeof(*answer), PROT_READ | PROT_WRITE,
+		  MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_CQ_RING);
+	entry = mmap(NULL, sizeof(*entry), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQES);
+	if (sq == MAP_FAILED || cq == MAP_FAILED || entry == MAP_FAILED)
+		die("mmap");
+
+	entry->opcode = IORING_OP_CONNECT;
+	entry->flags = entry_flags;
+	entry->fd = setup_flags & IORING_SETUP_SQPOLL ? 0 : fd;
+	if (setup_flags & IORING_SETUP_SQPOLL)
+		entry->flags |= IOSQE_FIXED_FILE;
+	entry->addr = (uintptr_t)&address;
+	entry->off = address_len;
+	*(uint32_t *)(sq + params.sq_off.array) = 0;
+	__atomic_store_n((uint32_t *)(sq + params.sq_off.tail), 1, __ATOMIC_SEQ_CST);
+	if (setup_flags & IORING_SETUP_SQPOLL)
+		enter |= IORING_ENTER_SQ_WAKEUP;
+	do {
+		ret = syscall(SYS_io_uring_enter, ring, 1, 1, enter, NULL, 0);
+	} while (ret < 0 && errno == EINTR);
+	if (ret < 0)
+		die("io_uring_enter");
+
+	answer = (struct io_uring_cqe *)(cq + params.cq_off.cqes);
+	errno = -answer->res;
+	return answer->res ? -1 : 0;
+}
+
+static int uring_inline(void)
+{
+	return uring(0, 0);
+}
+
+static int uring_async(void)
+{
+	return uring(0, IOSQE_ASYNC);
+}
+
+static int uring_sqpoll(void)
+{
+	return uring(IORING_SETUP_SQPOLL, 0);
+}
+
+/* Its loopback interface is down: nothing can be reached there. */
+static int network_namespace(void)
+{
+	if (unshare(CLONE_NEWNET))
+		die("unshare");
+	return blocking();
+}
+
+static int unix_socket(void)
+{
+	struct sockaddr_un path = { .sun_family = AF_UNIX, .sun_path = "/nobody" };
+
+	return connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&path, sizeof(path));
+}
+
+static int listening(void)
+{
+	return listen(tcp_socket(0), 1);
+}
+
 static int user_namespace(void)
 {
 	if (unshare(CLONE_NEWUSER))
@@ -121,13 +324,13 @@ static int data(void)
 	size_t got = 0;
 
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) || listen(listener, 1))
+	if (bind(listener, &address.sa, address_len) || listen(listener, 1))
 		die("listen");
 
 	for (size_t i = 0; i < sizeof(out); i++)
 		out[i] = i * 2654435761U >> 24;
 
-	ret = call_connect(fd, sizeof(address));
+	ret = call_connect(fd, address_len);
 	if (ret)
 		return ret;
 
@@ -170,8 +373,69 @@ static const struct {
 	{ "thread", thread },
 	{ "userns", user_namespace },
 	{ "pidns", blocking },
+	{ "netns", network_namespace },
 	{ "data", data },
+	{ "without-scope", without_scope },
+	{ "bound", bound },
+	{ "thrice", thrice },
+	{ "timed-out", timed_out },
+	{ "int80", int80 },
+	{ "fastopen-connect", fastopen_connect },
+	{ "mptcp", mptcp },
+	{ "mptcp-subflow", mptcp_subflow },
+	{ "nfs", nfs },
+	{ "uring", uring_inline },
+	{ "uring-async", uring_async },
+	{ "uring-sqpoll", uring_sqpoll },
+	{ "unix", unix_socket },
+	{ "listening", listening },
 };
+
+/* make COUNT connections of a kind on each CPU, flat out */
+static int on_each_cpu(int (*kind)(void), int count)
+{
+	int cpus = sysconf(_SC_NPROCESSORS_ONLN), ret = 0;
+	cpu_set_t set;
+
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		if (fork())
+			continue;
+		CPU_ZERO(&set);
+		CPU_SET(cpu, &set);
+		if (sched_setaffinity(0, sizeof(set), &set))
+			die("sched_setaffinity");
+		while (count--) {
+			ret = kind();
+			close_range(3, ~0U, 0);
+		}
+		_exit(ret ? errno : 0);
+	}
+	for (int cpu = 0, status; cpu < cpus; cpu++) {
+		wait(&status);
+		errno = WEXITSTATUS(status);
+		ret |= errno;
+	}
+	return ret ? -1 : 0;
+}
+
+static int set_address(char *text, const char *port)
+{
+	char *scope = strchr(text, '%');
+
+	if (scope)
+		*scope++ = '\0';
+	if (strchr(text, ':')) {
+		address.in6.sin6_family = AF_INET6;
+		address.in6.sin6_port = htons(atoi(port));
+		address.in6.sin6_scope_id = scope ? atoi(scope) : 0;
+		address_len = sizeof(address.in6);
+		return inet_pton(AF_INET6, text, &address.in6.sin6_addr);
+	}
+	address.in.sin_family = AF_INET;
+	address.in.sin_port = htons(atoi(port));
+	address_len = sizeof(address.in);
+	return inet_pton(AF_INET, text, &address.in.sin_addr);
+}
 
 static void set_name(const char *text)
 {
@@ -195,10 +459,10 @@ int main(int argc, char **argv)
 {
 	const char *name = NULL;
 	pid_t pid;
-	int opt, ret, status, go[2];
+	int opt, ret, status, count = 0, go[2];
 	uid_t uid = 0;
 
-	while ((opt = getopt(argc, argv, "u:n:")) != -1) {
+	while ((opt = getopt(argc, argv, "u:n:c:")) != -1) {
 		switch (opt) {
 		case 'u':
 			uid = atoi(optarg);
@@ -206,13 +470,15 @@ int main(int argc, char **argv)
 		case 'n':
 			name = optarg;
 			break;
+		case 'c':
+			count = atoi(optarg);
+			break;
 		default:
 			return 2;
 		}
 	}
-	if (argc - optind != 3 || inet_pton(AF_INET, argv[optind + 1], &address.sin_addr) != 1)
+	if (argc - optind != 3 || set_address(argv[optind + 1], argv[optind + 2]) != 1)
 		return 2;
-	address.sin_port = htons(atoi(argv[optind + 2]));
 
 	/* The parent stays in the initial namespaces, and knows the child's id there. */
 	if (!strcmp(argv[optind], "pidns") && unshare(CLONE_NEWPID))
@@ -240,7 +506,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (strcmp(argv[optind], kinds[i].name))
 			continue;
-		ret = kinds[i].connect();
+		ret = count ? on_each_cpu(kinds[i].connect, count) : kinds[i].connect();
 		printf("result=%s\n", ret ? strerrorname_np(errno) : "connected");
 		return 0;
 	}

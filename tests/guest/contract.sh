@@ -49,13 +49,24 @@ refused() {
 	nothing_left "$test"
 }
 
+# What of one kind is one record, and what is none.
+kinds="blocking nonblocking thrice thread userns pidns netns int80 fastopen fastopen-connect
+	uring uring-async uring-sqpoll"
+[ ! -e /proc/sys/net/mptcp ] || kinds="$kinds mptcp"
+no_kinds="short family udp fastopen-nowhere unix listening"
+
+# results_of_all_kinds: what they end with
 results_of_all_kinds() {
-	for kind in blocking nonblocking short family fastopen fastopen-nowhere udp thread userns pidns data; do
-		connection $kind 127.0.0.1 9
-		echo "$kind=$result"
+	for address in 127.0.0.1 ::1; do
+		for kind in $kinds $no_kinds data; do
+			connection "$kind" $address 9
+			echo "$kind to $address=$result"
+		done
 	done
-	connection blocking 198.51.100.1 9
-	echo "unroutable=$result"
+	for address in 198.51.100.1 2001:db8::1 fe80::1 fe80::1%1; do
+		connection blocking $address 9
+		echo "$address=$result"
+	done
 }
 
 contract_load() {
@@ -107,15 +118,37 @@ contract_records() {
 	equals "on: unroutable: the error" ENETUNREACH "$result"
 	equals "on: unroutable: one line" "$(record "$pid" 0 connect 198.51.100.1 80)" "$(log)"
 
-	for kind in nonblocking fastopen userns pidns; do
-		mark
-		connection $kind 127.0.0.1 9
-		equals "on: $kind: one line" "$(record "$pid" 0 connect 127.0.0.1 9)" "$(log)"
+	for to in "127.0.0.1 127.0.0.1" "::1 ::1" "::ffff:127.0.0.1 127.0.0.1"; do
+		logged=${to#* }
+		to=${to% *}
+		for kind in $kinds data; do
+			mark
+			connection "$kind" "$to" 9
+			equals "on: $kind to $to: one line" "$(record "$pid" 0 connect "$logged" 9)" "$(log)"
+		done
+		for kind in $no_kinds; do
+			mark
+			connection "$kind" "$to" 9
+			equals "on: $kind to $to: no line" "" "$(log)"
+		done
 	done
-
-	mark
-	connection thread 127.0.0.1 9
-	equals "on: a thread has its process's pid" "$(record "$pid" 0 connect 127.0.0.1 9)" "$(log)"
+	# kind address as it is logged
+	while read -r kind to logged; do
+		mark
+		connection "$kind" "$to" 9
+		equals "on: $kind to $to: one line" "$(record "$pid" 0 connect "$logged" 9)" "$(log)"
+	done <<-EOF
+		blocking 2001:db8::1 2001:db8::1
+		blocking 2001:0db8:0:0:1:0:0:1 2001:db8::1:0:0:1
+		blocking :: ::
+		blocking fe80::1 fe80::1
+		blocking fe80::1%1 fe80::1%1
+		without-scope fe80::1%1 fe80::1
+		without-scope ::1 ::1
+		bound fe80::1 fe80::1%1
+		bound ::1 ::1
+		timed-out 203.0.113.1 203.0.113.1
+	EOF
 
 	mark
 	connection -u 1053 blocking 127.0.0.1 9
@@ -124,11 +157,6 @@ contract_records() {
 	connection -u 4294967290 userns 127.0.0.1 9
 	equals "on: the uid is the initial user namespace's" "$(record "$pid" 4294967290 connect 127.0.0.1 9)" "$(log)"
 
-	for kind in short family udp fastopen-nowhere; do
-		mark
-		connection $kind 127.0.0.1 9
-		equals "on: $kind: no line" "" "$(log)"
-	done
 	equals "on: every kind of connect ends as without the module" "$results" "$(results_of_all_kinds)"
 
 	# A name is one word, whatever the process calls itself.
@@ -149,15 +177,96 @@ contract_records() {
 	logs_nothing "off again"
 }
 
+# suppressed_since_mark: as the reports say
+suppressed_since_mark() {
+	log | sed -n 's/^<4>tcp_connect_logger: \([0-9]*\) connections not logged (rate_limit=[0-9]*)$/\1/p' |
+		awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+lines_since_mark() {
+	log | grep -c -e ' -> '
+}
+
+contract_counters() {
+	for counter in seen logged suppressed; do
+		equals "counters: $counter is read-only" 444 "$(stat -c %a ${switch%/*}/$counter)"
+	done
+	before=$(counters)
+	connection blocking 127.0.0.1 9
+	connection short 127.0.0.1 9
+	equals "counters: nothing is counted while it is off" "$before" "$(counters)"
+	echo 1 >$switch
+	connection blocking 127.0.0.1 9
+	connection blocking ::1 9
+	connection blocking ::ffff:127.0.0.1 9
+	connection short 127.0.0.1 9
+	# shellcheck disable=SC2086 # words
+	equals "counters: each connection once" "3 3 0" "$(since $before)"
+	echo 0 >$switch
+}
+
+limit=/sys/module/tcp_connect_logger/parameters/rate_limit
+
+contract_rate_limit() {
+	equals "rate limit: 1000 from the start" "1000 644" "$(cat $limit) $(stat -c %a $limit)"
+	for bad in -1 x '' 4294967296; do
+		fails "rate limit: refuses '$bad'" sh -c "echo '$bad' >$limit"
+		equals "rate limit: '$bad' changes nothing" 1000 "$(cat $limit)"
+	done
+
+	echo 1 >$switch
+	echo 5 >$limit
+	sleep 1.1
+	before=$(counters)
+	mark
+	connection -c 50 blocking 127.0.0.1 9
+	equals "rate limit: connections end as ever" ECONNREFUSED "$result"
+	wait_until 10 reported_since "$before"
+	# shellcheck disable=SC2086,SC2046 # words
+	{
+		set -- $(since $before)
+		equals "rate limit: all are seen" 100 "$1"
+		equals "rate limit: none is lost" "$1" $(($2 + $3))
+		equals "rate limit: what is logged has a line" "$2" "$(lines_since_mark)"
+		succeeds "rate limit: no more lines than may be" test "$2" -ge 5 -a "$2" -le 30
+		equals "rate limit: what is held back is reported" "$3" "$(suppressed_since_mark)"
+	}
+
+	echo 0 >$limit
+	before=$(counters)
+	mark
+	connection -c 100 blocking 127.0.0.1 9
+	# shellcheck disable=SC2086 # words
+	equals "rate limit: 0 is none" "200 200 0" "$(since $before)"
+	equals "rate limit: 0: a line for each" 200 "$(lines_since_mark)"
+
+	echo 1000 >$limit
+	echo 0 >$switch
+}
+
+# reported_since COUNTERS: all that was held back since then
+reported_since() {
+	# shellcheck disable=SC2086,SC2046 # words
+	set -- $(since $1)
+	[ "$3" = "$(suppressed_since_mark)" ]
+}
+
 contract_unload() {
+	sleep 1.2	# the report of what was before has come
+	before=$(cat ${switch%/*}/suppressed)
+	echo 1 >$limit
+	echo 1 >$switch
+	mark
+	connection -c 5 blocking 127.0.0.1 9
+	held_back=$(($(cat ${switch%/*}/suppressed) - before))
+	matches "unload: something is held back" "[1-9]*" "$held_back"
 	fails "unload: refused while the patch is active" rmmod tcp_connect_logger
 	equals "unload: refused, and still loaded" live "$(cat /sys/module/tcp_connect_logger/initstate)"
 	succeeds "unload: the patch can be disabled" disable_patch $patch
 	fails "unload: with the patch goes the switch" test -e $switch
-	logs_nothing "disabled"
-	mark
+	connection blocking 127.0.0.1 9
 	succeeds "unload: rmmod" rmmod tcp_connect_logger
-	equals "unload: prints nothing" "" "$(log)"
+	equals "unload: what was held back is reported" "$held_back" "$(suppressed_since_mark)"
 	nothing_left "unload"
 	logs_nothing "unloaded"
 }
@@ -200,7 +309,7 @@ contract_refusals() {
 	# The core's own refusal, as the last step of init. 7.3 no longer lets ftrace be
 	# switched off: writing 0 is EOPNOTSUPP there, and logged as deprecated.
 	if (echo 0 >/proc/sys/kernel/ftrace_enabled) 2>/dev/null; then
-		refused "without ftrace" "<3>tcp_connect_logger: not loading: ftrace is switched off, or another IPMODIFY user has just come; sysctl kernel.ftrace_enabled must be 1" "esource busy"
+		refused "without ftrace" "<3>tcp_connect_logger: not loading: ftrace is switched off; sysctl kernel.ftrace_enabled must be 1" "esource busy"
 		echo 1 >/proc/sys/kernel/ftrace_enabled
 		logs_nothing "without ftrace"
 	else
@@ -225,9 +334,14 @@ contract_unsupported() {
 	ko=$real
 }
 
+echo 7 >/proc/sys/net/ipv4/tcp_fastopen	# fastopen-connect then waits for data
+ip route add 203.0.113.0/24 dev lo	# nobody answers there
+
 contract_load
 contract_switch
 contract_records
+contract_counters
+contract_rate_limit
 contract_unload
 contract_parameter
 contract_refusals

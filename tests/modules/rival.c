@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * rival - somebody else who redirects tcp_v4_connect()
+ * rival - somebody else who redirects tcp_v4_connect(), or function=
  *
- * how=livepatch: a livepatch that makes every connect fail with ENETDOWN; with
+ * how=livepatch: a livepatch that makes every such connect fail with ENETDOWN; with
  * replace=1 one that takes the place of every other livepatch.
  * how=ftrace: an ftrace_ops with IPMODIFY that happens to change nothing.
  */
@@ -17,6 +17,10 @@ static char *how = "livepatch";
 module_param(how, charp, 0444);
 MODULE_PARM_DESC(how, "livepatch (default) or ftrace");
 
+static char *function = "tcp_v4_connect";
+module_param(function, charp, 0444);
+MODULE_PARM_DESC(function, "tcp_v4_connect (default) or tcp_v6_connect");
+
 static bool replace;
 module_param(replace, bool, 0444);
 MODULE_PARM_DESC(replace, "replace all other livepatches");
@@ -27,7 +31,7 @@ static int rival_connect(struct sock *sk, tcl_sockaddr *uaddr, int addr_len)
 }
 
 static struct klp_func funcs[] = {
-	{ .old_name = "tcp_v4_connect", .new_func = rival_connect },
+	{ .new_func = rival_connect },
 	{ }
 };
 
@@ -55,14 +59,14 @@ static bool by_ftrace(void)
 
 static int __init rival_init(void)
 {
-	static unsigned char name[] = "tcp_v4_connect";
 	int ret;
 
+	funcs[0].old_name = function;
 	patch.replace = replace;
 	if (!by_ftrace())
 		return klp_enable_patch(&patch);
 
-	ret = ftrace_set_filter(&ops, name, sizeof(name) - 1, 1);
+	ret = ftrace_set_filter(&ops, function, strlen(function), 1);
 	return ret ?: register_ftrace_function(&ops);
 }
 

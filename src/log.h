@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What becomes of a connection: a line in the kernel's log, a trace event.
+ */
+#ifndef TCL_LOG_H
+#define TCL_LOG_H
+
+#include "compat.h"
+
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <linux/sock_diag.h>
+#include <linux/socket.h>
+
+/**
+ * union tcl_destination - where a connection was asked to go, as %pIS takes it
+ * @in6: IPv6; the scope is 0 unless the address is link-local
+ * @in: IPv4, also where it was asked for as an IPv4-mapped IPv6 address
+ * @sa: its family, AF_INET or AF_INET6
+ *
+ * The largest comes first: "= { }" clears the first member, and maybe no more.
+ */
+union tcl_destination {
+	struct sockaddr_in6 in6;
+	struct sockaddr_in in;
+	struct sockaddr sa;
+};
+
+/* The process's name: a worker of io_uring is a thread of the process that has asked. */
+static inline const char *tcl_comm_of(const struct task_struct *task)
+{
+	return task->flags & PF_IO_WORKER ? task->group_leader->comm : task->comm;
+}
+
+/* What SO_COOKIE gives. */
+static inline u64 tcl_cookie_of(struct sock *sk)
+{
+	u32 cookie[2];
+
+	sock_diag_save_cookie(sk, cookie);
+	return (u64)cookie[1] << 32 | cookie[0];
+}
+
+/* Half of an IPv6 address */
+static inline u64 tcl_number(const __be32 half[2])
+{
+	return (u64)ntohl(half[0]) << 32 | ntohl(half[1]);
+}
+
+#include "trace.h"
+
+extern bool tcl_logging;
+
+/*
+ * unlikely() is only nine tenths sure, and GCC 12 then pushes, before it looks, the
+ * registers that the call after it needs pushed.
+ */
+#ifdef __CHECKER__	/* sparse does not know it */
+#define tcl_unlikely(x) unlikely(x)
+#else
+#define tcl_unlikely(x) __builtin_expect_with_probability(!!(x), 0, 1.0)
+#endif
+
+/**
+ * tcl_wanted() - whether anybody wants to know of connections
+ *
+ * All that a connection costs while nobody does.
+ *
+ * Return: true if the switch is on or the trace event is enabled.
+ */
+static __always_inline bool tcl_wanted(void)
+{
+	return tcl_unlikely(READ_ONCE(tcl_logging) || trace_tcp_connect_enabled());
+}
+
+void tcl_connect_v4(struct sock *sk, const void *uaddr, int addr_len);
+void tcl_connect_v6(struct sock *sk, const void *uaddr, int addr_len);
+
+int tcl_log_init(void);
+void tcl_log_exit(void);
+void tcl_remove_switch(void);
+
+#endif /* TCL_LOG_H */

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The trace event tcp_connect_logger:tcp_connect, for those who want volume,
+ * filters or fields. Where the kernel takes no events of a module with the
+ * livepatch taint (trace_module_has_bad_taint() in kernel/tracepoint.c: 5.10 and
+ * 6.1), it is not there, and can never be enabled.
+ */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM tcp_connect_logger
+
+#if !defined(TCL_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define TCL_TRACE_H
+
+#include <linux/net_namespace.h>
+#include <linux/sched.h>
+#include <linux/tracepoint.h>
+
+/*
+ * An IPv4 address is a number in daddr, so that filters can compare it and hist
+ * triggers count by it: 10.0.0.1 is 0x0a000001. An IPv6 address is two numbers. In
+ * sockaddr either is as a struct sockaddr_in or sockaddr_in6 has it.
+ */
+TRACE_EVENT(tcp_connect,
+
+	TP_PROTO(struct sock *sk, const union tcl_destination *to),
+
+	TP_ARGS(sk, to),
+
+	TP_STRUCT__entry(
+		__field(const void *, skaddr)
+		__field(u64, cookie)
+		__field(u64, cgroup)
+		__field(u64, daddr6_hi)
+		__field(u64, daddr6_lo)
+		__field(u32, daddr)
+		__field(u16, dport)
+		__field(u16, family)
+		__field(pid_t, pid)
+		__field(uid_t, uid)
+		__field(unsigned int, netns)
+		__array(char, comm, TASK_COMM_LEN)
+		__array(u8, sockaddr, sizeof(struct sockaddr_in6))
+	),
+
+	TP_fast_assign(
+		__entry->skaddr = sk;
+		__entry->cookie = tcl_cookie_of(sk);
+		__entry->cgroup = tcl_cgroup_id(current);
+		__entry->family = to->sa.sa_family;
+		__entry->dport = ntohs(to->in.sin_port);
+		if (to->sa.sa_family == AF_INET6) {
+			__entry->daddr = 0;
+			__entry->daddr6_hi = tcl_number(&to->in6.sin6_addr.s6_addr32[0]);
+			__entry->daddr6_lo = tcl_number(&to->in6.sin6_addr.s6_addr32[2]);
+		} else {
+			__entry->daddr = ntohl(to->in.sin_addr.s_addr);
+			__entry->daddr6_hi = 0;
+			__entry->daddr6_lo = 0;
+		}
+		__entry->pid = task_tgid_nr(current);
+		__entry->uid = __kuid_val(current_uid());
+		__entry->netns = sock_net(sk)->ns.inum;
+		memcpy(__entry->comm, tcl_comm_of(current), TASK_COMM_LEN);
+		memcpy(__entry->sockaddr, to, sizeof(struct sockaddr_in6));
+	),
+
+	TP_printk("pid=%d uid=%u comm=%s family=%s daddr=%pISc dport=%u netns=%u cgroup=%llu cookie=%llu skaddr=%p",
+		  __entry->pid, __entry->uid, __entry->comm,
+		  __print_symbolic(__entry->family,
+				   { AF_INET, "AF_INET" }, { AF_INET6, "AF_INET6" }),
+		  __entry->sockaddr, __entry->dport, __entry->netns, __entry->cgroup,
+		  __entry->cookie, __entry->skaddr)
+);
+
+#endif /* TCL_TRACE_H */
+
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH .
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>

@@ -1,0 +1,120 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# event.sh KO [COMMAND...] - the trace event, where the kernel has it
+#
+# COMMAND is what comes afterwards, and reports the end.
+
+# shellcheck source=tests/lib.sh
+. /payload/lib.sh
+
+ko=$1
+shift
+tracing=/sys/kernel/tracing
+event=$tracing/events/tcp_connect_logger/tcp_connect
+cgroup=/tmp/cgroup
+
+# traced: the events since the buffer was cleared, with what cannot be known masked
+traced() {
+	sed -n 's/^.* tcp_connect: //p' $tracing/trace |
+		sed 's/ cookie=[1-9][0-9]* / cookie=C /; s/ skaddr=[0-9a-f(][^ ]*$/ skaddr=A/'
+	echo >$tracing/trace
+}
+
+# event_of ADDRESS [COMM]: the one that is expected of the last connection
+event_of() {
+	family=AF_INET
+	case $1 in *:*) family=AF_INET6 ;; esac
+	echo "pid=$pid uid=0 comm=${2:-connect} family=$family daddr=$1 dport=9 netns=$netns cgroup=$cgroup_id cookie=C skaddr=A"
+}
+
+kinds_of_event() {
+	for to in "127.0.0.1 127.0.0.1" "198.51.100.1 198.51.100.1" "::1 ::1" "2001:db8::1 2001:db8::1" \
+		"::ffff:127.0.0.1 127.0.0.1"; do
+		connection blocking "${to% *}" 9
+		equals "event: to ${to% *}" "$(event_of "${to#* }")" "$(traced)"
+	done
+	connection uring-async 127.0.0.1 9
+	equals "event: a worker of io_uring has its process's name" "$(event_of 127.0.0.1)" "$(traced)"
+	connection short 127.0.0.1 9
+	equals "event: none without an address" "" "$(traced)"
+
+	mkdir $cgroup/rig
+	was=$cgroup_id cgroup_id=$(stat -c %i $cgroup/rig)
+	echo $$ >$cgroup/rig/cgroup.procs
+	connection blocking 127.0.0.1 9
+	equals "event: from another cgroup" "$(event_of 127.0.0.1)" "$(traced)"
+	echo $$ >$cgroup/cgroup.procs
+	rmdir $cgroup/rig
+	cgroup_id=$was
+}
+
+# What ftrace brings.
+filters() {
+	for filter in "dport == 443" "daddr == 0x7f000002" "daddr >= 0x0a000000 \&\& daddr <= 0x0affffff" \
+		"daddr6_hi == 0x20010db800000000" "comm == \"curl\"" "family == 10" "uid != 0"; do
+		echo "$filter" | sed 's/\\//g' >$event/filter
+		connection blocking 127.0.0.1 9
+		equals "event: filtered out: $filter" "" "$(traced)"
+	done
+	for filter in "dport == 9" "daddr == 0x7f000001" "daddr >= 0x7f000000 \&\& daddr <= 0x7fffffff" \
+		"comm == \"connect\"" "family == 2 \&\& uid == 0"; do
+		echo "$filter" | sed 's/\\//g' >$event/filter
+		connection blocking 127.0.0.1 9
+		equals "event: let through: $filter" "$(event_of 127.0.0.1)" "$(traced)"
+	done
+	echo 0 >$event/filter
+
+	echo 'hist:keys=comm,daddr.hex,dport' >$event/trigger
+	for name in one two two; do
+		connection -n $name blocking 127.0.0.1 9
+	done
+	connection -n two blocking 127.0.0.1 10
+	equals "event: a histogram by process and destination" \
+		"one 7f000001 9 1;two 7f000001 10 1;two 7f000001 9 2;" "$(sed -n \
+		's/^{ comm: \([a-z]*\) *, daddr: *\([0-9a-f]*\), dport: *\([0-9]*\) } hitcount: *\([0-9]*\)$/\1 \2 \3 \4/p' \
+		$event/hist | sort | tr '\n' ';')"
+	echo '!hist:keys=comm,daddr.hex,dport' >$event/trigger
+	traced >/dev/null
+}
+
+mkdir -p $cgroup
+mount -t cgroup2 cgroup2 $cgroup
+netns=$(stat -Lc %i /proc/self/ns/net) cgroup_id=$(stat -c %i $cgroup)
+
+fails "event: not there before" test -e $event
+insmod "$ko" || exit
+wait_until 60 transition_over $patch
+case $(uname -r) in
+5.10.* | 6.1.*)
+	fails "event: the kernel takes none of a livepatch" test -e $event
+	;;
+*)
+	equals "event: off" 0 "$(cat $event/enable)"
+	connection blocking 127.0.0.1 9
+	equals "event: off: nothing is traced" "" "$(traced)"
+	echo 1 >$event/enable
+	mark
+	kinds_of_event
+	filters
+	equals "event: on, and the switch is off: no line" "" "$(log)"
+	echo 1 >$switch
+	mark
+	connection blocking 127.0.0.1 9
+	equals "event: on, and the switch is on: a line" "$(record "$pid" 0 connect 127.0.0.1 9)" "$(log)"
+	equals "event: on, and the switch is on: an event" "$(event_of 127.0.0.1)" "$(traced)"
+	echo 0 >$event/enable
+	mark
+	connection blocking 127.0.0.1 9
+	equals "event: off again: a line" "$(record "$pid" 0 connect 127.0.0.1 9)" "$(log)"
+	equals "event: off again: nothing is traced" "" "$(traced)"
+	echo 1 >$event/enable	# and unloaded so
+	;;
+esac
+disable_patch $patch
+succeeds "event: unload" rmmod tcp_connect_logger
+fails "event: gone with the module" test -e $event
+connection blocking 127.0.0.1 9
+equals "event: a connect works" ECONNREFUSED "$result"
+[ $# = 0 ] || { "$@"; exit; }
+echo end

@@ -1,0 +1,75 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# flood.sh KO [COMMAND...] - 100,000 connections from all CPUs, flat out: each is
+# accounted for
+#
+# COMMAND is what comes afterwards, and reports the end.
+
+# shellcheck source=tests/lib.sh
+. /payload/lib.sh
+
+ko=$1
+shift
+tracing=/sys/kernel/tracing
+event=$tracing/events/tcp_connect_logger/tcp_connect
+
+# The lines go to the serial console too: the guest's kernel has the default console
+# log level. A bystander tells whether the machine lets others wait.
+flood_of_lines() {
+	equals "flood: the console has the default level" 7 "$(cut -f 1 /proc/sys/kernel/printk)"
+	echo 1 >$switch
+	before=$(counters)
+	/payload/nap >/tmp/nap &
+	start=$(cut -d . -f 1 /proc/uptime)
+	connection -c 50000 blocking 198.51.100.1 9
+	seconds=$(($(cut -d . -f 1 /proc/uptime) - start))
+	kill $!
+	wait $!
+	late=$(cat /tmp/nap)
+	equals "flood: connections end as ever" ENETUNREACH "$result"
+	# shellcheck disable=SC2086,SC2046 # words
+	set -- $(since $before)
+	equals "flood: all are seen" 100000 "$1"
+	equals "flood: none is lost" "$1" $(($2 + $3))
+	matches "flood: some are logged" "[1-9]*" "$2"
+	matches "flood: some are held back" "[1-9]*" "$3"
+	succeeds "flood: a bystander waits no longer than 2 s" test "$late" -lt 2000
+	figure "flood: 100000 connections in $seconds s, $2 logged, $3 held back; a bystander waited $late ms"
+	echo 0 >$switch
+}
+
+drained() {
+	! grep -q '^entries: [1-9]' $tracing/per_cpu/cpu*/stats
+}
+
+# With a reader: each is read, or lost by the kernel's own count.
+flood_of_events() {
+	echo 0 >$tracing/tracing_on
+	echo >$tracing/trace
+	echo 1 >$event/enable
+	cat $tracing/trace_pipe >/tmp/pipe &
+	reader=$!
+	echo 1 >$tracing/tracing_on
+	connection -c 50000 blocking 198.51.100.1 9
+	wait_until 60 drained
+	sleep 1
+	kill $reader
+	wait $reader
+	events=$(grep -c ' tcp_connect: ' /tmp/pipe)
+	lost=$(sed -n 's/.*\[LOST \([0-9]*\) EVENTS\].*/\1/p' /tmp/pipe | awk '{ sum += $1 } END { print sum + 0 }')
+	figure "flood of events: $events read, $lost lost"
+	equals "flood of events: each is read, or lost by the kernel's own count" 100000 $((events + lost))
+	matches "flood of events: most are read" "[1-9]????*" "$events"
+	rm /tmp/pipe
+}
+
+insmod "$ko" || exit
+wait_until 60 transition_over $patch
+flood_of_lines
+[ ! -e $event ] || flood_of_events
+disable_patch $patch
+succeeds "flood: unload" rmmod tcp_connect_logger
+nothing_left "flood"
+[ $# = 0 ] || { "$@"; exit; }
+echo end
