@@ -71,9 +71,11 @@ states_off_and_on() {
   "loaded_is_installed": true,
   "livepatch": "enabled",
   "by": [],
+  "bypassed": [],
   "logging": true,
-  "counters": {}
-}' "$output"
+  "event": "'"$event"'",
+  "counters": {"seen": N, "logged": N, "suppressed": N}
+}' "$(echo "$output" | sed '/"counters"/s/[0-9][0-9]*/N/g')"
 	exits "disable" 0 tcp-connect-logger disable
 	equals "disable: says nothing" "" "$output"
 	status_is "off again" 0 "$is_loaded" enabled off
@@ -88,7 +90,8 @@ users() {
 		says "nobody: $command" "only root and the group adm may switch the logger: ask for that, or try sudo."
 	done
 	exits "nobody: status" 0 as nobody tcp-connect-logger status
-	equals "nobody: status is what root sees" "$(tcp-connect-logger status)" "$output"
+	equals "nobody: status is what root sees, but for the event" \
+		"$(tcp-connect-logger status | sed 's/^\(event *\).*/\1only root can see/')" "$output"
 	for command in load unload reload; do
 		exits "alice of adm: $command" 4 as alice tcp-connect-logger $command
 		says "alice of adm: $command" "only root can $command: try sudo tcp-connect-logger $command"
@@ -166,14 +169,15 @@ bypassed() {
 	echo 1 >$switch
 	insmod /payload/rival.ko
 	wait_until 60 transition_over $rival
-	state="bypassed by rival, which has replaced the same function: nothing is logged"
+	state="bypassed by rival in tcp_v4_connect: IPv4 is not logged"
 	status_is "bypassed" 3 "$is_loaded" "$state" on
 	matches "bypassed: json" '*"livepatch": "bypassed",
-  "by": \["rival"\],*' "$(tcp-connect-logger status --json)"
+  "by": \["rival"\],
+  "bypassed": \["tcp_v4_connect"\],*' "$(tcp-connect-logger status --json)"
 	exits "bypassed: enable" 3 tcp-connect-logger enable
 	says "bypassed: enable" "switched on, but the livepatch is $state."
 	exits "bypassed: reload" 1 tcp-connect-logger reload
-	says "bypassed: reload" "the livepatch rival has the same function, and while it is there ours cannot be loaded again: still loaded, logging is on."
+	says "bypassed: reload" "the livepatch rival has tcp_v4_connect too, and while it is there ours cannot be loaded again: still loaded, logging is on."
 	status_is "bypassed: as it was" 3 "$is_loaded" "$state" on
 	mark
 	fails "bypassed: connections are the rival's" curl -s http://127.0.0.1:80/
@@ -183,8 +187,10 @@ bypassed() {
 	status_is "bypassed no more" 0 "$is_loaded" enabled on
 	curl_logs "bypassed no more" 1
 
-	insmod /payload/rival.ko
+	insmod /payload/rival.ko function=tcp_v6_connect
 	wait_until 60 transition_over $rival
+	status_is "bypassed in IPv6" 3 "$is_loaded" "bypassed by rival in tcp_v6_connect: IPv6 is not logged" on
+	curl_logs "bypassed in IPv6, not in IPv4" 1
 	exits "bypassed: unload" 0 tcp-connect-logger unload
 	nothing_left "bypassed: unload"
 	exits "rival is there: load" 1 tcp-connect-logger load
