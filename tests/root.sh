@@ -9,7 +9,7 @@
 build_packages="busybox-static dkms gcc kmod make openssl udev"
 chroot_packages="$build_packages sparse"
 guest_packages="$build_packages ccache curl dbus initramfs-tools iproute2 procps systemd-sysv"
-tracers_packages="$guest_packages bpftrace libbpf-tools libc6-dev"
+tracers_packages="$guest_packages auditd bpftrace libbpf-tools libc6-dev"
 
 # apt_for ARCHIVES COMMAND [ARGUMENT...]: apt-get or apt-cache on the package lists
 # of some archives (bookworm, bookworm-backports), kept apart from this machine's
@@ -112,8 +112,7 @@ bootstrap() {
 		apt_for "$archive" apt-cache --no-all-versions show $packages 2>/dev/null
 	done | grep -E '^(Package|Version):')
 
-	key=$(echo "$suite $lists $versions $*" |
-		cat - "$top/tests/guest/rig.service" "$top/tests/guest/ccache.conf" | sha256sum)
+	key=$(echo "$suite $lists $versions $*" | cat - "$top/tests/guest/rig.service" | sha256sum)
 	[ "$(cat "$store/key" 2>/dev/null)" != "$key" ] || return 0
 	rm -rf --one-file-system "$store"
 	mkdir -p "$store"
@@ -153,17 +152,19 @@ use_root() {
 # them in an emulated machine
 make_guest() {
 	use_guest "$@"
-	cd "$top"	# for copy-in: no path of this checkout in the key
+	cd "$top"	# for copy-in: no path of this checkout in the key, but what is in the file
 	# shellcheck disable=SC2016 # $1 is for the hook
 	bootstrap "$store" "$1" "$1" \
 		"$packages linux-image-$kernel linux-headers-$kernel" \
 		--dpkgopt='path-exclude=*/lib/modules/*/kernel/*' \
 		--dpkgopt='path-include=*/lib/modules/*/kernel/[acfl]*' \
 		--dpkgopt='path-include=*/lib/modules/*/kernel/drivers/[bv]*' \
+		--dpkgopt='path-include=*/lib/modules/*/kernel/net/[ds]*' \
 		--customize-hook="copy-in tests/guest/rig.service /etc/systemd/system" \
 		--customize-hook='chroot "$1" systemctl -q enable rig.service' \
 		--customize-hook='chroot "$1" systemctl -q mask apt-daily.timer apt-daily-upgrade.timer' \
 		--customize-hook='echo guest >"$1/etc/hostname"' \
+		--customize-hook=": $(sha256sum <tests/guest/ccache.conf)" \
 		--customize-hook="copy-in tests/guest/ccache.conf /etc" \
 		--customize-hook='cp -P "$1"/usr/lib/ccache/*gcc-[0-9]* "$1/usr/local/bin"' || return
 	[ -e "$disk" ] || mke2fs -q -t ext4 -d "$root" "$disk" 4G

@@ -104,7 +104,78 @@ scenario() {
 	note "$tool: $(($(date +%s) - start)) s"
 }
 
+# between FILE NUMBER: how many lines there are between the marker before and that one
+between() {
+	awk -v from="m$(($2 - 1))" -v to="m$2" '
+		index($0, to) { exit }
+		seen { n++ }
+		index($0, from) { seen = 1 }
+		END { print n + 0 }' "$1"
+}
+
+all_see() {
+	for file in /tmp/audit /tmp/bcc /tmp/bpftrace; do
+		grep -q -w "$1" $file || return 1
+	done
+}
+
+marker() {
+	connection -n "m$1" blocking 127.0.0.1 9
+	# To be ready, a tool needs more than the first.
+	wait_until "$2" all_see "m$1"
+}
+
+# seen_by_all KIND ADDRESS OURS: one connection of a kind, and who sees it how often
+seen_by_all() {
+	mark
+	connection "$1" "$2" 9
+	sleep 0.5
+	ours=$(log | grep -c -e ' -> ')
+	number=$((number + 1))
+	succeeds "peers: $1 to $2: the marker behind it is seen" marker $number 20
+	equals "peers: $1 to $2: our records ($result)" "$3" "$ours"
+	figure "| $1 to $2 | $ours | $(between /tmp/audit $number) | $(between /tmp/bcc $number) |" \
+		"$(between /tmp/bpftrace $number) |"
+	note "$(log | tr '\n' ';')"
+}
+
+# What those miss that people use instead.
+peers() {
+	echo 7 >/proc/sys/net/ipv4/tcp_fastopen
+	ip route add 203.0.113.0/24 dev lo
+	ip mptcp limits set subflow 2 add_addr_accepted 2
+	ip mptcp endpoint add 127.0.0.2 dev lo subflow
+	insmod "$ko" enabled=1
+	auditctl -a always,exit -F arch=b64 -S connect -F exe=/payload/connect >/dev/null
+	auditctl -a always,exit -F arch=b32 -S connect -F exe=/payload/connect >/dev/null
+	tail -n 0 -F /var/log/audit/audit.log 2>/dev/null | grep --line-buffered type=SYSCALL >/tmp/audit &
+	stdbuf -oL tcpconnect >/tmp/bcc &
+	bpftrace /usr/sbin/tcpconnect.bt >/tmp/bpftrace &
+	number=0
+	wait_until 100 marker 0 1 || echo "not ok peers: they are ready: audit, bcc or bpftrace sees nothing"
+	figure "| kind | ours | audit | bcc | bpftrace |"
+	for kind in blocking nonblocking int80 fastopen fastopen-connect uring uring-async \
+		uring-sqpoll mptcp userns netns timed-out unix udp; do
+		to=127.0.0.1
+		[ $kind != timed-out ] || to=203.0.113.1
+		ours=1
+		case $kind in unix | udp) ours=0 ;; esac
+		seen_by_all $kind $to $ours
+	done
+	seen_by_all blocking ::1 1
+	seen_by_all blocking ::ffff:127.0.0.1 1
+	seen_by_all blocking 198.51.100.1 1
+	seen_by_all mptcp-subflow 127.0.0.1 2
+	modprobe nfsv4
+	seen_by_all nfs 127.0.0.1 1
+	pkill -x tcpconnect
+	pkill -x bpftrace
+	auditctl -D >/dev/null
+	unload "peers"
+}
+
 tracer=
+peers
 scenario "bpftrace's fentry" bpftrace -e 'kfunc:tcp_v4_connect { printf("%d %s\n", pid, comm); }'
 scenario "bpftrace's fexit" bpftrace -e 'kretfunc:tcp_v4_connect { printf("%d %s\n", pid, comm); }'
 # bcc's, compiled beforehand (libbpf-tools): the compiler of bpfcc-tools takes too
