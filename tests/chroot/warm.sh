@@ -7,7 +7,8 @@
 export CCACHE_DIR=/payload/ccache
 
 [ ! -d /payload/headers ] || dpkg --unpack /payload/headers/*.deb
-for deb in $(find /payload -name 'tcp-connect-logger-dkms*.deb' -o -path '*/versions/*.deb'); do
+for deb in /payload/tcp-connect-logger-dkms*.deb /payload/versions/*.deb; do
+	[ -e "$deb" ] || continue
 	dpkg-deb -x "$deb" /
 	version=$(dpkg-deb -f "$deb" Version)
 	for kernel in /lib/modules/*/build; do
