@@ -106,23 +106,25 @@ scenario() {
 
 # between FILE NUMBER: how many lines there are between the marker before and that one
 between() {
-	awk -v from="m$(($2 - 1))" -v to="m$2" '
+	awk -v from="m$(($2 - 1))." -v to="m$2." '
 		index($0, to) { exit }
+		index($0, from) { seen = 1; n = 0; next }
 		seen { n++ }
-		index($0, from) { seen = 1 }
 		END { print n + 0 }' "$1"
 }
 
+# all_see NUMBER: that marker
 all_see() {
 	for file in /tmp/audit /tmp/bcc /tmp/bpftrace; do
-		grep -q -w "$1" $file || return 1
+		grep -q -F "m$1." $file || return 1
 	done
 }
 
-marker() {
-	connection -n "m$1" blocking 127.0.0.1 9
-	# To be ready, a tool needs more than the first.
-	wait_until "$2" all_see "m$1"
+# A tool is ready when it sees something; it needs more than one trial for it.
+peers_ready() {
+	connection -n m0. blocking 127.0.0.1 9
+	sleep 1
+	all_see 0
 }
 
 # seen_by_all KIND ADDRESS OURS: one connection of a kind, and who sees it how often
@@ -130,10 +132,11 @@ seen_by_all() {
 	mark
 	connection "$1" "$2" 9
 	sleep 0.5
-	ours=$(log | grep -c -e ' -> ')
+	ours=$(log | grep -c -e ' -> ') became=$result
 	number=$((number + 1))
-	succeeds "peers: $1 to $2: the marker behind it is seen" marker $number 20
-	equals "peers: $1 to $2: our records ($result)" "$3" "$ours"
+	connection -n "m$number." blocking 127.0.0.1 9
+	succeeds "peers: $1 to $2: the marker behind it is seen" wait_until 30 all_see $number
+	equals "peers: $1 to $2: our records ($became)" "$3" "$ours"
 	figure "| $1 to $2 | $ours | $(between /tmp/audit $number) | $(between /tmp/bcc $number) |" \
 		"$(between /tmp/bpftrace $number) |"
 	note "$(log | tr '\n' ';')"
@@ -152,7 +155,7 @@ peers() {
 	stdbuf -oL tcpconnect >/tmp/bcc &
 	bpftrace /usr/sbin/tcpconnect.bt >/tmp/bpftrace &
 	number=0
-	wait_until 100 marker 0 1 || echo "not ok peers: they are ready: audit, bcc or bpftrace sees nothing"
+	succeeds "peers: audit, bcc and bpftrace are ready" wait_until 100 peers_ready
 	figure "| kind | ours | audit | bcc | bpftrace |"
 	for kind in blocking nonblocking int80 fastopen fastopen-connect uring uring-async \
 		uring-sqpoll mptcp userns netns timed-out unix udp; do
