@@ -72,16 +72,16 @@ static ssize_t enabled_store(struct kobject *kobj, struct kobj_attribute *attr,
 static struct kobj_attribute enabled_attr = __ATTR_RW(enabled);
 
 /* The parameter is what the switch starts from, and stays what it was. */
-static bool start_enabled;
+bool tcl_start_enabled;
 
 static int start_enabled_set(const char *val, const struct kernel_param *kp)
 {
-	return tcl_parse_switch(val, &start_enabled);
+	return tcl_parse_switch(val, &tcl_start_enabled);
 }
 
 static int start_enabled_get(char *buf, const struct kernel_param *kp)
 {
-	return sysfs_emit(buf, "%d\n", start_enabled);
+	return sysfs_emit(buf, "%d\n", tcl_start_enabled);
 }
 
 static const struct kernel_param_ops start_enabled_ops = {
@@ -313,7 +313,7 @@ int tcl_log_init(void)
 {
 	int ret;
 
-	tcl_logging = start_enabled;
+	tcl_logging = tcl_start_enabled;
 	tcl_second.start = jiffies - HZ;
 
 	tcl_kobj = kobject_create_and_add(KBUILD_MODNAME, kernel_kobj);

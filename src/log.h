@@ -49,7 +49,7 @@ static inline u64 tcl_number(const __be32 half[2])
 
 #include "trace.h"
 
-extern bool tcl_logging;
+extern bool tcl_logging, tcl_start_enabled;
 
 /*
  * unlikely() is only nine tenths sure, and GCC 12 then pushes, before it looks, the

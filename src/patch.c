@@ -284,7 +284,7 @@ static int __init tcl_init(void)
 	if (ret)
 		goto refused;
 
-	pr_info("loaded, logging %s\n", tcl_logging ? "enabled" : "disabled");
+	pr_info("loaded, logging %s\n", tcl_start_enabled ? "enabled" : "disabled");
 
 	/*
 	 * For the udev rule. The uevent of the module itself says "add", but

@@ -84,7 +84,6 @@ areas() {
 	grep -c -E 'module_alloc|move_module|load_module|execmem' /proc/vmallocinfo
 }
 
-mkdir /tmp
 # Splats still come to the console, connections do not.
 echo 6 >/proc/sys/kernel/printk
 
