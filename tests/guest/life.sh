@@ -135,10 +135,28 @@ tcp-connect-logger: cannot reload from a chroot or a container." "$output"
 	is "chroot" "$this" "$this"
 }
 
-# dpkg ends between unpack and configure. (In the midst of configuring, the power
-# cuts end it.)
+# dpkg_killed DEB: dpkg, and all that it has started, between unpack and configure:
+# as it says that the package is half-configured, after it was half-installed. (It
+# is so once before, while the old version's prerm runs.)
+dpkg_killed() {
+	mkfifo /root/says
+	setsid dpkg --status-fd 3 -i "$1" 3>/root/says >/root/dpkg.log 2>&1 &
+	dpkg=$! unpacked=
+	while read -r line; do
+		case $line in
+		"status: $package: half-installed"*) unpacked=yes ;;
+		"status: $package: half-configured"*)
+			[ -z "$unpacked" ] || kill -KILL "-$dpkg"
+			;;
+		esac
+	done </root/says
+	wait $dpkg
+}
+
+# In the midst of configuring, the power cuts end it.
 interrupted() {
-	succeeds "interrupted: dpkg --unpack" dpkg --unpack /payload/versions/$other.deb
+	dpkg_killed /payload/versions/$other.deb
+	equals "interrupted: dpkg was killed" 137 $?
 	matches "interrupted: the package is not configured" "install ok [hu]*" \
 		"$(dpkg-query -Wf '${Status}' $package)"
 	equals "interrupted: the module that runs is the very same" "$since" "$(loaded_since)"
