@@ -56,7 +56,7 @@ watch() {
 	while :; do
 		echo "$(cat /sys/module/tcp_connect_logger/version 2>/dev/null)" \
 			"$(modinfo -F version tcp_connect_logger 2>/dev/null)"
-		sleep 4
+		sleep 2
 	done >/root/watched &
 	watcher=$!
 }
