@@ -7,6 +7,8 @@
 switch=/sys/kernel/tcp_connect_logger/enabled
 parameter=/sys/module/tcp_connect_logger/parameters/enabled
 patch=/sys/kernel/livepatch/tcp_connect_logger
+tracing=/sys/kernel/tracing
+event=$tracing/events/tcp_connect_logger/tcp_connect
 
 note() {
 	echo "# $*"
@@ -105,6 +107,24 @@ record() {
 	*:*) set -- "$1" "$2" "$3" "[$4]" "$5" ;;
 	esac
 	echo "<6>tcp_connect_logger: pid=$1 uid=$2 comm=$3 -> $4:$5"
+}
+
+# lines_since_mark: how many of ours are records
+lines_since_mark() {
+	log | grep -c -e ' -> '
+}
+
+# for_all_kinds: what some kinds of connection need of the network
+for_all_kinds() {
+	echo 7 >/proc/sys/net/ipv4/tcp_fastopen	# fastopen-connect then waits for data
+	ip route add 203.0.113.0/24 dev lo	# nobody answers there
+}
+
+# takes_events: whether the kernel takes trace events of a livepatch
+takes_events() {
+	case $(uname -r) in
+	5.10.* | 6.1.*) return 1 ;;
+	esac
 }
 
 # counters: the module's, as "seen logged suppressed"

@@ -73,7 +73,7 @@ states_off_and_on() {
   "by": [],
   "bypassed": [],
   "logging": true,
-  "event": "'"$event"'",
+  "event": "'"$event_state"'",
   "counters": {"seen": N, "logged": N, "suppressed": N}
 }' "$(echo "$output" | sed '/"counters"/s/[0-9][0-9]*/N/g')"
 	exits "disable" 0 tcp-connect-logger disable

@@ -68,6 +68,16 @@ static int call_connect(int fd, socklen_t len)
 	return connect(fd, &address.sa, len);
 }
 
+/* At the address that is connected to. */
+static void listen_there(int fd)
+{
+	int one = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, &address.sa, address_len) || listen(fd, 1))
+		die("listen");
+}
+
 static int blocking(void)
 {
 	return call_connect(tcp_socket(0), address_len);
@@ -188,9 +198,14 @@ static int fastopen_connect(void)
 	return ret ? ret : write(fd, "x", 1) < 0 ? -1 : 0;
 }
 
+static int mptcp_socket(void)
+{
+	return socket(address.sa.sa_family, SOCK_STREAM, IPPROTO_MPTCP);
+}
+
 static int mptcp(void)
 {
-	int fd = socket(address.sa.sa_family, SOCK_STREAM, IPPROTO_MPTCP);
+	int fd = mptcp_socket();
 
 	return fd < 0 ? -1 : call_connect(fd, address_len);
 }
@@ -198,13 +213,10 @@ static int mptcp(void)
 /* To ourselves; the path manager may then open more subflows. */
 static int mptcp_subflow(void)
 {
-	int listener = socket(address.sa.sa_family, SOCK_STREAM, IPPROTO_MPTCP), one = 1;
-	int fd = socket(address.sa.sa_family, SOCK_STREAM, IPPROTO_MPTCP), peer;
+	int listener = mptcp_socket(), fd = mptcp_socket(), peer;
 	char byte = 'x';
 
-	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(listener, &address.sa, address_len) || listen(listener, 1))
-		die("listen");
+	listen_there(listener);
 	if (call_connect(fd, address_len))
 		return -1;
 	peer = accept(listener, NULL, NULL);
@@ -319,13 +331,11 @@ static int user_namespace(void)
 static int data(void)
 {
 	static unsigned char out[1 << 20], in[sizeof(out)];
-	int listener = tcp_socket(0), fd = tcp_socket(0), one = 1, ret;
+	int listener = tcp_socket(0), fd = tcp_socket(0), ret;
 	ssize_t n;
 	size_t got = 0;
 
-	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(listener, &address.sa, address_len) || listen(listener, 1))
-		die("listen");
+	listen_there(listener);
 
 	for (size_t i = 0; i < sizeof(out); i++)
 		out[i] = i * 2654435761U >> 24;

@@ -183,10 +183,6 @@ suppressed_since_mark() {
 		awk '{ sum += $1 } END { print sum + 0 }'
 }
 
-lines_since_mark() {
-	log | grep -c -e ' -> '
-}
-
 contract_counters() {
 	for counter in seen logged suppressed; do
 		equals "counters: $counter is read-only" 444 "$(stat -c %a ${switch%/*}/$counter)"
@@ -264,9 +260,13 @@ contract_unload() {
 	equals "unload: refused, and still loaded" live "$(cat /sys/module/tcp_connect_logger/initstate)"
 	succeeds "unload: the patch can be disabled" disable_patch $patch
 	fails "unload: with the patch goes the switch" test -e $switch
+	lines=$(lines_since_mark)
 	connection blocking 127.0.0.1 9
+	equals "disabled: a connect works" ECONNREFUSED "$result"
+	equals "disabled: a connect logs nothing" "$lines" "$(lines_since_mark)"
 	succeeds "unload: rmmod" rmmod tcp_connect_logger
 	equals "unload: what was held back is reported" "$held_back" "$(suppressed_since_mark)"
+	equals "unload: prints nothing else" "" "$(log | grep -v -e ' -> ' -e ' not logged ')"
 	nothing_left "unload"
 	logs_nothing "unloaded"
 }
@@ -334,8 +334,7 @@ contract_unsupported() {
 	ko=$real
 }
 
-echo 7 >/proc/sys/net/ipv4/tcp_fastopen	# fastopen-connect then waits for data
-ip route add 203.0.113.0/24 dev lo	# nobody answers there
+for_all_kinds
 
 contract_load
 contract_switch

@@ -11,8 +11,6 @@
 
 ko=$1
 shift
-tracing=/sys/kernel/tracing
-event=$tracing/events/tcp_connect_logger/tcp_connect
 
 # flood COUNT LEVEL: on each of two CPUs, with this console log level; how long they
 # take, in seconds, and how long a bystander waits, in ms

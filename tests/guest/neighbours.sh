@@ -13,7 +13,6 @@
 
 ko=$1
 livepatches=/sys/kernel/livepatch
-tracing=/sys/kernel/tracing
 sysctl=/proc/sys/kernel/ftrace_enabled
 cmdline=$(cat /proc/cmdline)
 

@@ -132,7 +132,7 @@ seen_by_all() {
 	mark
 	connection "$1" "$2" 9
 	sleep 0.5
-	ours=$(log | grep -c -e ' -> ') became=$result
+	ours=$(lines_since_mark) became=$result
 	number=$((number + 1))
 	connection -n "m$number." blocking 127.0.0.1 9
 	succeeds "peers: $1 to $2: the marker behind it is seen" wait_until 30 all_see $number
@@ -144,8 +144,7 @@ seen_by_all() {
 
 # What those miss that people use instead.
 peers() {
-	echo 7 >/proc/sys/net/ipv4/tcp_fastopen
-	ip route add 203.0.113.0/24 dev lo
+	for_all_kinds
 	ip mptcp limits set subflow 2 add_addr_accepted 2
 	ip mptcp endpoint add 127.0.0.2 dev lo subflow
 	insmod "$ko" enabled=1
