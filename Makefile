@@ -2,14 +2,25 @@
 
 NAME := tcp-connect-logger
 # The one place of the version is the first line of debian/changelog; a Debian
-# revision is not part of it.
+# revision is not part of it, and is the release of the .rpm.
 VERSION := $(shell sed 's/.*(\([^-]*\).*).*/\1/;q' debian/changelog)
+RELEASE := $(or $(shell sed 's/.*([^-]*-*\(.*\)).*/\1/;q' debian/changelog),1)
 
 KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
 
 prefix = /usr
-modulesrc = $(DESTDIR)$(prefix)/src/$(NAME)-$(VERSION)
+sysconfdir = /etc
+sbindir = $(prefix)/sbin
+libexecdir = $(prefix)/libexec
+datadir = $(prefix)/share
+mandir = $(datadir)/man
+usrsrc = $(prefix)/src
+udevrulesdir = $(prefix)/lib/udev/rules.d
+modulesloaddir = $(prefix)/lib/modules-load.d
+modprobedir = $(prefix)/lib/modprobe.d
+
+modulesrc = $(DESTDIR)$(usrsrc)/$(NAME)-$(VERSION)
 INSTALL = install -D -m 644
 INSTALL_VERSIONED = sed 's/\#MODULE_VERSION\#/$(VERSION)/'
 
@@ -20,6 +31,7 @@ help:
 	@echo 'make clean [KVER=...]      remove what that left'
 	@echo 'make install [DESTDIR=...] install everything but the module, for DKMS to build'
 	@echo 'make deb                   dist/$(NAME)-dkms_$(VERSION)_all.deb'
+	@echo 'make rpm                   dist/$(NAME)-dkms-$(VERSION)-$(RELEASE).noarch.rpm and .src.rpm'
 	@echo 'make demo                  the package at work in a Debian guest'
 	@echo 'make test                  the whole suite; SUITES="bookworm ..." TESTS="bare ..." for a part'
 	@echo 'make matrix                every kernel of Debian, built and run: the table of README.md'
@@ -33,26 +45,49 @@ install:
 	$(INSTALL) -t $(modulesrc) src/Kbuild src/dkms.mk $(filter-out %.mod.c,$(wildcard src/*.[ch]))
 	$(INSTALL) -m 755 -t $(modulesrc) kmod/dkms-report
 	$(INSTALL_VERSIONED) dkms.conf | $(INSTALL) /dev/stdin $(modulesrc)/dkms.conf
-	$(INSTALL) -t $(DESTDIR)$(prefix)/lib/udev/rules.d udev/70-$(NAME).rules
-	$(INSTALL) kmod/modules-load.conf $(DESTDIR)$(prefix)/lib/modules-load.d/$(NAME).conf
-	$(INSTALL) kmod/modprobe.conf $(DESTDIR)/etc/modprobe.d/$(NAME).conf
-	$(INSTALL) kmod/modprobe-remove.conf $(DESTDIR)$(prefix)/lib/modprobe.d/$(NAME)-remove.conf
+	$(INSTALL) -t $(DESTDIR)$(udevrulesdir) udev/70-$(NAME).rules
+	$(INSTALL) kmod/modules-load.conf $(DESTDIR)$(modulesloaddir)/$(NAME).conf
+	$(INSTALL) kmod/modprobe.conf $(DESTDIR)$(sysconfdir)/modprobe.d/$(NAME).conf
+	$(INSTALL) kmod/modprobe-remove.conf $(DESTDIR)$(modprobedir)/$(NAME)-remove.conf
 	$(INSTALL_VERSIONED) kmod/maintain | \
-		$(INSTALL) -m 755 /dev/stdin $(DESTDIR)$(prefix)/libexec/$(NAME)/maintain
-	$(INSTALL_VERSIONED) cmd/$(NAME) | $(INSTALL) -m 755 /dev/stdin $(DESTDIR)$(prefix)/sbin/$(NAME)
-	$(INSTALL_VERSIONED) cmd/$(NAME).8 | $(INSTALL) /dev/stdin $(DESTDIR)$(prefix)/share/man/man8/$(NAME).8
-	$(INSTALL) cmd/completion.bash $(DESTDIR)$(prefix)/share/bash-completion/completions/$(NAME)
+		$(INSTALL) -m 755 /dev/stdin $(DESTDIR)$(libexecdir)/$(NAME)/maintain
+	$(INSTALL_VERSIONED) cmd/$(NAME) | $(INSTALL) -m 755 /dev/stdin $(DESTDIR)$(sbindir)/$(NAME)
+	$(INSTALL_VERSIONED) cmd/$(NAME).8 | $(INSTALL) /dev/stdin $(DESTDIR)$(mandir)/man8/$(NAME).8
+	$(INSTALL) cmd/completion.bash $(DESTDIR)$(datadir)/bash-completion/completions/$(NAME)
 
 # Built in a copy, so that the tree stays as it is.
-build = build/deb
+build = build
 dist = dist
+sources = LICENSE Makefile README.md cmd debian dkms.conf kmod rpm src udev
 
 deb:
-	rm -rf $(build)
-	mkdir -p $(build)/$(NAME) $(dist)
-	cp -a Makefile README.md cmd dkms.conf debian kmod src udev $(build)/$(NAME)
-	cd $(build)/$(NAME) && dpkg-buildpackage --build=all --unsigned-changes
-	mv $(build)/$(NAME)-dkms_* $(build)/$(NAME)_* $(dist)
+	rm -rf $(build)/deb
+	mkdir -p $(build)/deb/$(NAME) $(dist)
+	cp -a $(sources) $(build)/deb/$(NAME)
+	cd $(build)/deb/$(NAME) && dpkg-buildpackage --build=all --unsigned-changes
+	mv $(build)/deb/$(NAME)-dkms_* $(build)/deb/$(NAME)_* $(dist)
+
+# Of one tree the same to the bit, whoever makes it, when and where: the .src.rpm, which
+# quotes its directories, with relative ones, and the .rpm from that. Debian's rpm knows
+# of no package, so it is not asked for those of BuildRequires.
+EPOCH = $(shell date -d "$$(sed -n 's/^ -- .*>  //p;T;q' debian/changelog)" +%s)
+RPMBUILD = LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=$(EPOCH) rpmbuild --nodeps \
+	--define 'use_source_date_epoch_as_buildtime 1' \
+	--define 'clamp_mtime_to_source_date_epoch 1' --define '_buildhost localhost'
+
+rpm:
+	rm -rf $(build)/rpm
+	mkdir -p $(build)/rpm $(dist)
+	tar --create --exclude-from=.gitignore --transform='s!^!$(NAME)-$(VERSION)/!' --sort=name \
+		--owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime=@$(EPOCH) \
+		$(sources) | gzip -9n | $(INSTALL) /dev/stdin $(build)/rpm/$(NAME)-$(VERSION).tar.gz
+	{ $(INSTALL_VERSIONED) rpm/$(NAME)-dkms.spec | sed 's/#RELEASE#/$(RELEASE)/'; \
+		awk -f rpm/changelog.awk debian/changelog; } | \
+		$(INSTALL) /dev/stdin $(build)/rpm/$(NAME)-dkms.spec
+	cd $(build)/rpm && \
+		$(RPMBUILD) -bs --define '_topdir .' --define '_sourcedir .' $(NAME)-dkms.spec && \
+		$(RPMBUILD) --rebuild --define "_topdir $$PWD" SRPMS/*.src.rpm
+	mv $(build)/rpm/RPMS/noarch/*.rpm $(build)/rpm/SRPMS/*.rpm $(dist)
 
 demo:
 	tests/demo
@@ -63,4 +98,4 @@ test:
 matrix:
 	TESTS="build bare" tests/run
 
-.PHONY: all help modules clean install deb demo test matrix
+.PHONY: all help modules clean install deb rpm demo test matrix

@@ -25,9 +25,9 @@ work=$top/build/rig
 
 timeout=3000	# seconds after which a chroot or a guest is given up
 
-rig_packages="build-essential clang cpio curl debhelper e2fsprogs fakeroot gdb-minimal
-	libbpf-dev libclang-rt-dev libelf-dev lintian mmdebstrap qemu-system-x86 qemu-utils shellcheck
-	zlib1g-dev"
+rig_packages="apt-utils build-essential clang cpio createrepo-c curl debhelper e2fsprogs fakeroot
+	gdb-minimal gpg gpg-agent libbpf-dev libclang-rt-dev libelf-dev lintian mmdebstrap
+	qemu-system-x86 qemu-utils rpm rpmlint shellcheck zlib1g-dev"
 
 say() {
 	echo "== $*"
@@ -94,12 +94,14 @@ wanted_of() {
 	plan_of "$1" | awk '$4 == "wanted" { print $3 }'
 }
 
-# make_package DIRECTORY [TREE]: set $deb, built there from this tree or another
+# make_package DIRECTORY [TREE [TARGETS]]: set $deb, built there from this tree or
+# another, with what else make's TARGETS are
 make_package() {
 	mkdir -p "$1"
-	make -s -C "${2:-$top}" deb build="$1/deb" dist="$1/dist" >"$1/deb.log" 2>&1 || {
-		cat "$1/deb.log"
-		die "make deb failed"
+	# shellcheck disable=SC2086 # a list
+	make -s -C "${2:-$top}" ${3:-deb} build="$1" dist="$1/dist" >"$1/make.log" 2>&1 || {
+		cat "$1/make.log"
+		die "make ${3:-deb} failed"
 	}
 	deb=$(echo "$1"/dist/*.deb)
 }
@@ -110,15 +112,16 @@ copy_tree() {
 	tar -C "$top" --exclude=./.git --exclude=./build --exclude=./dist -c . | tar -C "$1" -x
 }
 
-# make_version VERSION [COMMAND]: $work/versions/VERSION.deb, of this tree under
-# another version, after COMMAND in it
+# make_version VERSION [COMMAND]: $work/versions/VERSION.deb and .rpm, of this tree
+# under another version, after COMMAND in it
 make_version() {
 	tree=$work/versions/$1.tree
 	copy_tree "$tree"
 	sed -i "1s/(.*)/($1)/" "$tree/debian/changelog"
 	(cd "$tree" && eval "${2-}")
-	make_package "$tree/out" "$tree"
+	make_package "$tree/out" "$tree" "deb rpm"
 	cp "$deb" "$work/versions/$1.deb"
+	cp "$tree"/out/dist/*.noarch.rpm "$work/versions/$1.rpm"
 }
 
 # new_payload NAME COMMAND FILE...: make $dir, the place of one chroot or guest;

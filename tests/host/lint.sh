@@ -1,13 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# lint.sh DIR LINUX DEB - what needs neither a root nor a guest
+# lint.sh DIR LINUX DIST - what needs neither a root nor a guest
 #
 # DIR is for its files, and has a copy of the tree in elsewhere; in LINUX are some of
-# the kernel's source, DEB is the package.
+# the kernel's source, in DIST the packages.
 
 set -u
-dir=$1 linux=$2 deb=$3
+dir=$1 linux=$2 dist=$3
+version=$(sed 's/.*(\([^)]*\)).*/\1/;q' debian/changelog)
+deb=$(echo "$dist"/*.deb) rpm=$(echo "$dist"/*.noarch.rpm) srpm=$(echo "$dist"/*.src.rpm)
 
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
@@ -26,10 +28,48 @@ checkpatch() {
 		--max-line-length=100 --ignore FILE_PATH_CHANGES -f "$@"
 }
 
-# deb_in TREE: built there, as another user's machine would
-deb_in() {
-	(umask 077 && cd "$1" && TZ=Asia/Tokyo LC_ALL=C.UTF-8 make -s deb) >"$1.log" 2>&1
-	cat "$1"/dist/*.deb | sha256sum
+# sums DIST: of what of it is the same in every build
+sums() {
+	(cd "$1" && sha256sum ./*.deb ./*.rpm)
+}
+
+# elsewhere TREE: the packages built there, as another user's machine would
+elsewhere() {
+	(umask 077 && cd "$1" && TZ=Asia/Tokyo LC_ALL=C.UTF-8 make -s deb rpm) >"$1.log" 2>&1
+	sums "$1/dist"
+}
+
+# rebuilt SRPM: the package, as its own distribution would make it
+rebuilt() {
+	rpmbuild --rebuild --nodeps --define "_topdir $dir/rebuilt" "$1" >"$dir/rebuilt.log" 2>&1
+	echo "$dir"/rebuilt/RPMS/noarch/*.rpm
+}
+
+# described RPM: what it installs, needs and does
+described() {
+	rpm -qp --scripts --requires --provides --changelog --qf "$(printf %s \
+		'[%{FILENAMES} %{FILEMODES:perms} %{FILEUSERNAME}:%{FILEGROUPNAME}' \
+		' %{FILEFLAGS:fflags} %{FILEDIGESTS}\n]%{NEVRA}\n%{LICENSE}\n%{DESCRIPTION}\n')" "$1"
+}
+
+# What both install, but for documents, which are where each has them
+files_of_deb() {
+	mkdir "$dir/deb"
+	dpkg-deb -x "$deb" "$dir/deb"
+	(cd "$dir/deb" && find . ! -type d -printf '%M /%P ' -exec sha256sum {} \;) |
+		sed 's/ \([^ ]*\)  .*/ \1/' | grep -v -F /usr/share/doc/ | sort
+}
+
+files_of_rpm() {
+	rpm -qp --qf '[%{FILEMODES:perms} %{FILENAMES} %{FILEDIGESTS}\n]' "$rpm" |
+		grep -v -e ^d -e /usr/share/doc/ -e /usr/share/licenses/ | sort
+}
+
+scriptlets() {
+	for scriptlet in PREIN POSTIN PREUN; do
+		rpm -qp --qf "%{$scriptlet}" "$rpm" >"$dir/$scriptlet"
+	done
+	shellcheck --shell=sh "$dir/PREIN" "$dir/POSTIN" "$dir/PREUN"
 }
 
 succeeds "unit tests compile" gcc -std=gnu11 -O1 -g -Wall -Wextra -Werror \
@@ -55,7 +95,23 @@ reports_nothing lintian lintian -EI --pedantic --allow-root --fail-on none "${de
 for file in changes buildinfo; do
 	succeeds "make deb leaves a .$file" test -s "$(echo "${deb%/*}"/*.$file)"
 done
-equals "the package is built again to the bit" "$(sha256sum <"$deb")" "$(deb_in "$dir/elsewhere")"
+equals "the packages are built again to the bit" "$(sums "$dist")" "$(elsewhere "$dir/elsewhere")"
+
+reports_nothing "shellcheck of the scriptlets" scriptlets
+matches "rpmlint reports nothing" "* 2 packages and * 0 errors, 0 warnings, *" \
+	"$(rpmlint -c rpm/rpmlint.toml "$rpm" "$srpm" 2>&1)"
+equals "the .src.rpm, rebuilt, gives the same package" "$(described "$rpm")" \
+	"$(described "$(rebuilt "$srpm")")"
+equals "both packages install the same" "$(files_of_deb)" "$(files_of_rpm)"
+equals "the administrator's file is the one that is kept" /etc/modprobe.d/tcp-connect-logger.conf \
+	"$(rpm -qp --qf '[%{FILENAMES} %{FILEFLAGS:fflags}\n]' "$rpm" | sed -n 's/ cn$//p')"
+equals "the .rpm needs" "dkms >= 2.8.4
+kmod
+udev" "$(rpm -qp --requires "$rpm" | grep -v -e '^/bin/sh$' -e '^rpmlib(' -e '^config(' | sort -u)"
+equals "the .rpm is for" noarch "$(rpm -qp --qf '%{ARCH}' "$rpm")"
+equals "the .rpm's changelog begins as the .deb's" \
+	"* $(LC_ALL=C date -u -d "$(dpkg-parsechangelog -SDate)" '+%a %b %d %Y') $(dpkg-parsechangelog -SMaintainer) - $version-1" \
+	"$(rpm -qp --changelog "$rpm" | head -n 1)"
 
 # A known failure is no failure, its passing is one, and nothing else changes.
 printf '# a comment\n\nbare-.*-rt\tfirst|second\ta reason\n' >"$dir/known"
@@ -71,7 +127,6 @@ not ok fourth: x
 # ok first
 end" "$(marked bare-6-rt)"
 
-version=$(sed 's/.*(\([^)]*\)).*/\1/;q' debian/changelog)
 equals "the version is written down once" debian/changelog \
 	"$(grep -rlF "$version" --exclude-dir=.git --exclude-dir=build --exclude-dir=dist . | sed 's/^..//')"
 echo end
