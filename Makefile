@@ -32,6 +32,7 @@ help:
 	@echo 'make install [DESTDIR=...] install everything but the module, for DKMS to build'
 	@echo 'make deb                   dist/$(NAME)-dkms_$(VERSION)_all.deb'
 	@echo 'make rpm                   dist/$(NAME)-dkms-$(VERSION)-$(RELEASE).noarch.rpm and .src.rpm'
+	@echo 'make repo KEY=...          dist/apt and dist/rpm, repositories signed by that key of gpg'
 	@echo 'make demo                  the package at work in a Debian guest'
 	@echo 'make test                  the whole suite; SUITES="bookworm ..." TESTS="bare ..." for a part'
 	@echo 'make matrix                every kernel of Debian, built and run: the table of README.md'
@@ -89,6 +90,10 @@ rpm:
 		$(RPMBUILD) --rebuild --define "_topdir $$PWD" SRPMS/*.src.rpm
 	mv $(build)/rpm/RPMS/noarch/*.rpm $(build)/rpm/SRPMS/*.rpm $(dist)
 
+KEY =
+repo: deb rpm
+	repo/make-repo $(dist) $(KEY)
+
 demo:
 	tests/demo
 
@@ -98,4 +103,4 @@ test:
 matrix:
 	TESTS="build bare" tests/run
 
-.PHONY: all help modules clean install deb rpm demo test matrix
+.PHONY: all help modules clean install deb rpm repo demo test matrix

@@ -44,13 +44,23 @@ another_group() {
 	equals "another group: and back" "root:adm 664" "$(stat -c '%U:%G %a' $switch)"
 }
 
+# repository [OPTION]: apt is told of ours
+repository() {
+	echo "deb ${1-} file:/payload/apt ./" >/etc/apt/sources.list.d/rig.list
+	apt_get update -o Dir::Etc::SourceList=sources.list.d/rig.list -o Dir::Etc::SourceParts=-
+}
+
 first_boot() {
 	equals "before: no file" "" "$(files_of_ours)"
 	nothing_left "before"
 	curl_logs "before" 0
+	fails "before: apt does not know it" apt_get install $package
+	fails "repository, its key is not known: apt update" repository
+	fails "repository, its key is not known: apt does not know it" apt_get install $package
+	succeeds "repository: apt update" repository "[signed-by=/payload/apt/tcp-connect-logger.asc]"
 
 	mark
-	succeeds "install: apt" apt_get install "$deb"
+	succeeds "install: apt, by name" apt_get install $package
 	matches "install: says what is running and what to do" "*
 tcp-connect-logger: loaded, logging is off. To switch: tcp-connect-logger enable, or disable; to see the connections: journalctl -k -f -g tcp_connect_logger" "$output"
 	equals "install: the line" "<6>tcp_connect_logger: loaded, logging disabled" "$(log)"

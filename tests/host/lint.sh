@@ -33,8 +33,11 @@ sums() {
 	(cd "$1" && sha256sum ./*.deb ./*.rpm)
 }
 
-# elsewhere TREE: the packages built there, as another user's machine would
+# elsewhere TREE: the packages built there, as another user's machine would, of a
+# checkout of its own
 elsewhere() {
+	chmod -R go= "$1"
+	find "$1" -exec touch {} +
 	(umask 077 && cd "$1" && TZ=Asia/Tokyo LC_ALL=C.UTF-8 make -s deb rpm) >"$1.log" 2>&1
 	sums "$1/dist"
 }
@@ -112,6 +115,31 @@ equals "the .rpm is for" noarch "$(rpm -qp --qf '%{ARCH}' "$rpm")"
 equals "the .rpm's changelog begins as the .deb's" \
 	"* $(LC_ALL=C date -u -d "$(dpkg-parsechangelog -SDate)" '+%a %b %d %Y') $(dpkg-parsechangelog -SMaintainer) - $version-1" \
 	"$(rpm -qp --changelog "$rpm" | head -n 1)"
+
+# signed SIGNATURE FILE: by the key of the repository that it is in, and not if it is
+# somebody else's
+signed() {
+	name=${2#"$dist/"}
+	gpg --dearmor <"$dist/${name%%/*}/tcp-connect-logger.asc" >"$dir/key"
+	succeeds "$name is signed" gpgv --keyring "$dir/key" "$1" "$2"
+	sed '1s/^/ /' "$2" >"$dir/changed"
+	fails "$name is not, once it is changed" gpgv --keyring "$dir/key" "$1" "$dir/changed"
+}
+signed "$dist/apt/Release.gpg" "$dist/apt/Release"
+signed "$dist/rpm/repodata/repomd.xml.asc" "$dist/rpm/repodata/repomd.xml"
+equals "the repositories have the packages" "apt: $(sha256sum <"$deb" | cut -d ' ' -f 1)
+rpm: $(sha256sum <"$(echo "$dist"/rpm/*.rpm)" | cut -d ' ' -f 1)" \
+	"apt: $(sed -n 's/^SHA256: //p' "$dist/apt/Packages")
+rpm: $(gzip -dc "$dist"/rpm/repodata/*-primary.xml.gz | sed -n 's!.*type="sha256" pkgid="YES">\(.*\)</.*!\1!p')"
+mkdir "$dir/rpmdb"
+rpmkeys="rpmkeys --dbpath $dir/rpmdb"
+# shellcheck disable=SC2086 # a command and its arguments
+{
+	fails "the .rpm there: an unknown key" $rpmkeys -K "$dist"/rpm/*.rpm
+	$rpmkeys --import "$dist/rpm/tcp-connect-logger.asc"
+	succeeds "the .rpm there: signed by the key" $rpmkeys -K "$dist"/rpm/*.rpm
+}
+matches "the .rpm there: that is a signature" "*: digests signatures OK" "$output"
 
 # A known failure is no failure, its passing is one, and nothing else changes.
 printf '# a comment\n\nbare-.*-rt\tfirst|second\ta reason\n' >"$dir/known"
