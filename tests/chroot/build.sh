@@ -254,6 +254,28 @@ doctored_headers() {
 	done
 }
 
+# RHEL's kernels have the number of an old one, and much that has come since. So
+# nothing may depend on the number.
+other_numbers() {
+	file=$headers/include/generated/uapi/linux/version.h
+	succeeds "the kernel's own number: it is built" build
+	cp "$sources/tcp-connect-logger.ko" "$file" /tmp
+	for number in 4.18.0 5.14.0; do
+		build clean >/dev/null
+		echo "$number" | tr . ' ' | {
+			read -r major patchlevel sublevel
+			sed -i -e "/LINUX_VERSION_CODE/s/[0-9]*\$/$((major * 65536 + patchlevel * 256 + sublevel))/" \
+				-e "/VERSION_MAJOR/s/[0-9]*\$/$major/; /PATCHLEVEL/s/[0-9]*\$/$patchlevel/" \
+				-e "/SUBLEVEL/s/[0-9]*\$/$sublevel/" "$file"
+		}
+		fails "$number: that is another" cmp -s "$file" /tmp/version.h
+		succeeds "$number: it is built" build
+		succeeds "$number: it is the same to the bit" cmp "$sources/tcp-connect-logger.ko" /tmp/tcp-connect-logger.ko
+		cp /tmp/version.h "$file"
+	done
+	build clean >/dev/null
+}
+
 # made_by NAME ARGUMENT...: the tree's own make builds it for this kernel
 made_by() {
 	name=$1
@@ -373,5 +395,6 @@ warnings
 if [ "$amount" = all ]; then
 	by_hand
 	doctored_headers
+	other_numbers
 fi
 echo end

@@ -8,84 +8,32 @@
 
 # shellcheck source=tests/guest/system.sh
 . /payload/system.sh
+# shellcheck source=tests/guest/versions.sh
+. /payload/versions.sh
 
-this=$version
-other=99.1.0
-conffile=/etc/modprobe.d/tcp-connect-logger.conf
+# file_of VERSION
+file_of() {
+	file=/payload/versions/$1.deb
+	[ "$1" != "$this" ] || file=$deb
+	echo "$file"
+}
 
-# to NAME DEB: install that one
 to() {
 	mark
-	succeeds "$1: apt" apt_get install --allow-downgrades "$2"
+	succeeds "$1: apt" apt_get install --allow-downgrades "$(file_of "$2")"
 }
 
-# is NAME RUNNING INSTALLED [ELSE [DEB]]: which version runs, which is installed
-# for this kernel, what else DKMS has, which the package is
-is() {
-	equals "$1: dkms status" "$(printf %s "tcp-connect-logger/$3, $kernel, x86_64: installed${4:+
-$4}" | sort)" "$(dkms status tcp-connect-logger | sort)"
-	equals "$1: one source in /usr/src" "/usr/src/tcp-connect-logger-${5:-$3}" \
-		"$(ls -d /usr/src/tcp-connect-logger-*)"
-	loaded "$1" "$2"
-	equals "$1: lsmod" "tcp_connect_logger" "$(lsmod | sed -n 's/^\(tcp_connect_logger\) .*/\1/p')"
-	is_other=
-	[ "$2" = "$3" ] || is_other=", not the one that is installed: tcp-connect-logger reload"
-	status_is "$1" 0 "loaded, version $2$is_other" enabled on \
-		"built, version $3, signed by DKMS module signing key" "${5:-$3}"
-	curl_logs "$1" 1
-	equals "$1: the administrator's options are kept" "$options" "$(cat $conffile)"
-	healthy "$1"
+again() {
+	succeeds "$1: apt" apt_get install --reinstall "$deb"
 }
 
-# swapped NAME FROM TO
-swapped() {
-	gap=$(echo "$output" | sed -n "s/^tcp-connect-logger: version $3 has taken the place of version $2, logging is on; connections were not seen for \(.*\) s\.\$/\1/p")
-	matches "$1: says what was exchanged, and how long it took" "[0-9]*.[0-9][0-9]" "$gap"
-	figure "$1: connections were not seen for $gap s"
-}
-
-# not_swapped NAME: the very same module runs on
-not_swapped() {
-	matches "$1: says that it is the same" "*
-tcp-connect-logger: version $version is loaded already, and is what is installed." "$output"
-	equals "$1: the module that runs is the very same" "$since" "$(loaded_since)"
-}
-
-# watch: what runs and what is installed, as it changes, to /root/watched
-watch() {
-	while :; do
-		echo "$(cat /sys/module/tcp_connect_logger/version 2>/dev/null)" \
-			"$(modinfo -F version tcp_connect_logger 2>/dev/null)"
-		sleep 2
-	done >/root/watched &
-	watcher=$!
-}
-
-upgrade() {
-	watch
-	to "upgrade" /payload/versions/$other.deb
-	kill $watcher
-	swapped "upgrade" "$this" $other
-	is "upgrade" $other $other
-	# At no time was there nothing to load at a boot, and the old one ran until the
-	# new one was there.
-	note "runs, installed: $(uniq /root/watched | tr '\n' ';')"
-	equals "upgrade: the new module is installed while the old one runs" "$this $other" \
-		"$(grep -m 1 " $other\$" /root/watched)"
-}
-
-not_built() {
-	to "does not build" /payload/versions/99.2.0.deb
-	matches "does not build: says so" "*
-tcp-connect-logger: nothing could be built for kernel $kernel, see /var/lib/dkms/tcp-connect-logger/99.2.0/build/make.log.
-tcp-connect-logger: version $other stays there.
-tcp-connect-logger: version $other is loaded already, and is what is installed.*" "$output"
-	is "does not build" $other $other "tcp-connect-logger/99.2.0: added" 99.2.0
+package_version() {
+	dpkg-query -Wf '${Version}' $package
 }
 
 stalled_downgrade() {
 	insmod /payload/stall.ko
-	to "stalled downgrade" "$deb"
+	to "stalled downgrade" "$this"
 	matches "stalled downgrade: names the task" "*
 tcp-connect-logger: some tasks would not let go of the livepatch within 60 s: still loaded, logging is on. These tasks:
   [1-9]* stall
@@ -95,18 +43,6 @@ tcp-connect-logger: some tasks would not let go of the livepatch within 60 s: st
 	succeeds "stalled downgrade: later, reload" tcp-connect-logger reload
 	swapped "stalled downgrade" $other "$this"
 	is "stalled downgrade: later" "$this" "$this"
-}
-
-same_again() {
-	since=$(loaded_since)
-	succeeds "reinstall: apt" apt_get install --reinstall "$deb"
-	not_swapped "reinstall"
-	is "reinstall" "$this" "$this"
-
-	to "revision" "/payload/versions/$this-2.deb"
-	equals "revision: it is another" "$this-2" "$(dpkg-query -Wf '${Version}' $package)"
-	not_swapped "revision"
-	is "revision" "$this" "$this"
 }
 
 # What apt does in a chroot is no affair of the kernel, and of nobody outside.
@@ -120,7 +56,7 @@ chroot_upgrade() {
 		mount --bind /$tree /mnt/chroot/$tree
 	done
 	in_chroot=/mnt/chroot
-	to "chroot: upgrade" /payload/versions/$other.deb
+	to "chroot: upgrade" $other
 	matches "chroot: upgrade leaves the kernel alone" "*
 tcp-connect-logger: cannot reload from a chroot or a container." "$output"
 	equals "chroot: dkms status there" "tcp-connect-logger/$other, $kernel, x86_64: installed" \

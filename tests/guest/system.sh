@@ -24,10 +24,15 @@ failed_units() {
 	systemctl --failed --plain --no-legend
 }
 
+# What the package manager is not content with
+audit() {
+	dpkg --audit
+}
+
 # healthy NAME: after each step
 healthy() {
 	equals "$1: no unit has failed" "" "$(failed_units)"
-	equals "$1: dpkg has nothing to do" "" "$(dpkg --audit)"
+	equals "$1: the package manager has nothing to do" "" "$(audit)"
 }
 
 # loaded NAME [VERSION]

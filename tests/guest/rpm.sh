@@ -1,0 +1,164 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# rpm.sh - the life of the .rpm in a guest with systemd, over one reboot
+#
+# The guest is Debian's, with rpm and dnf. In /payload/rpm is a repository, in
+# /payload/versions are other versions, see job_versions in tests/job.
+
+# shellcheck source=tests/guest/system.sh
+. /payload/system.sh
+# shellcheck source=tests/guest/versions.sh
+. /payload/versions.sh
+
+file=$(echo /payload/rpm/*.rpm)
+
+to() {
+	mark
+	other_file=/payload/versions/$2.rpm
+	[ "$2" != "$this" ] || other_file=$file
+	succeeds "$1: rpm" rpm -U --oldpackage "$other_file"
+}
+
+again() {
+	succeeds "$1: rpm" rpm -U --replacepkgs "$file"
+}
+
+package_version() {
+	rpm -q --qf '%{VERSION}-%{RELEASE}\n' $package
+}
+
+# It verifies the files of a package; but the administrator's may be changed.
+audit() {
+	! rpm -q --quiet $package || rpm -V $package | grep -v ' c /etc/'
+}
+
+# by_name: install it from the repository; every signature counts
+by_name() {
+	mkdir -p /etc/yum.repos.d
+	cat >/etc/yum.repos.d/rig.repo <<-EOF
+	[rig]
+	name=rig
+	baseurl=file:///payload/rpm
+	gpgkey=file:///payload/rpm/tcp-connect-logger.asc
+	gpgcheck=1
+	repo_gpgcheck=1
+	EOF
+	mark
+	succeeds "install: dnf, by name" dnf -y install $package
+	matches "install: says what is running and what to do" "*
+*tcp-connect-logger: loaded, logging is off. To switch: tcp-connect-logger enable, or disable; to see the connections: journalctl -k -f -g tcp_connect_logger
+*" "$output"
+	equals "install: the line" "<6>tcp_connect_logger: loaded, logging disabled" "$(log)"
+	rm -rf /etc/yum.repos.d/rig.repo /var/cache/dnf
+}
+
+first_boot() {
+	equals "before: no file" "" "$(files_of_ours)"
+	nothing_left "before"
+	curl_logs "before" 0
+	fails "before: dnf does not know it" dnf -y install $package
+	fails "before: rpm does not install what needs others" rpm -i "$file"
+	equals "before: these" "dkms >= 2.8.4
+kmod
+udev" "$(echo "$output" | sed -n "s! is needed by $package-.*!!p" | sed 's/^\t//; \!^/bin/sh!d' | sort -u)"
+	succeeds "before: what the guest has of it" rpm -i /payload/debian.rpm
+	matches "before: the key of the package is not known" "*: digests SIGNATURES NOT OK" "$(rpm -K "$file")"
+	# For DKMS, which has modules elsewhere there
+	sed -i 's/^ID=.*/ID=fedora/' /usr/lib/os-release
+
+	by_name
+	matches "install: the package's signature" "*: digests signatures OK" "$(rpm -K "$file")"
+	in_dkms "install" "$kernel"
+	equals "install: the module is where Fedora has it" "/lib/modules/$kernel/extra/tcp-connect-logger.ko" \
+		"$(modinfo -n tcp_connect_logger)"
+	equals "install: signed with DKMS's key" "DKMS module signing key" "$(modinfo -F signer tcp_connect_logger)"
+	loaded "install"
+	works "install"
+	healthy "install"
+}
+
+# rpm, and all that it has started, killed while DKMS builds: it then has both
+interrupted() {
+	next=99.4.0
+	since=$(loaded_since)
+	setsid rpm -U /payload/versions/$next.rpm >/root/rpm.log 2>&1 &
+	rpm=$!
+	succeeds "interrupted: DKMS builds" wait_until 300 pgrep -f dkms.mk
+	kill -KILL -$rpm
+	wait $rpm
+	equals "interrupted: rpm was killed" 137 $?
+	equals "interrupted: rpm has both" "99.2.0-1
+$next-1" "$(package_version | sort)"
+	equals "interrupted: the module that runs is the very same" "$since" "$(loaded_since)"
+	equals "interrupted: it is still installed, and known to DKMS" \
+		"tcp-connect-logger/$other, $kernel, x86_64: installed" \
+		"$(dkms status tcp-connect-logger | grep installed)"
+	curl_logs "interrupted" 1
+	succeeds "interrupted: rpm, again" rpm -U --replacepkgs /payload/versions/$next.rpm
+	equals "interrupted: rpm has one" $next-1 "$(package_version)"
+	swapped "interrupted" $other $next
+	is "interrupted, and again" $next $next
+}
+
+downgrade() {
+	to "downgrade" "$this"
+	swapped "downgrade" $next "$this"
+	is "downgrade" "$this" "$this"
+}
+
+erase() {
+	insmod /payload/stall.ko
+	succeeds "stalled erase: rpm does not fail" rpm -e $package
+	matches "stalled erase: says so" "*
+tcp-connect-logger: some tasks would not let go of the livepatch within 60 s: still loaded, logging is on. These tasks:
+  [1-9]* stall
+*
+tcp-connect-logger: the module stays in the running kernel.
+*" "$output"
+	not_in_dkms "stalled erase"
+	loaded "stalled erase"
+	curl_logs "stalled erase: logging goes on" 1
+	equals "stalled erase: the options are left" $conffile.rpmsave "$(files_of_ours)"
+	equals "stalled erase: as they were" "$options" "$(cat $conffile.rpmsave)"
+	rmmod stall
+	healthy "stalled erase"
+
+	succeeds "after it: rpm" rpm -i "$file"
+	not_swapped "after it"
+	in_dkms "after it" "$kernel"
+	loaded "after it"
+	healthy "after it"
+
+	rm $conffile.rpmsave
+	succeeds "erase: rpm" rpm -e $package
+	nothing_left "erase"
+	not_in_dkms "erase"
+	equals "erase: no file is left" "" "$(files_of_ours)"
+	curl_logs "erase" 0
+	healthy "erase"
+}
+
+case $stage in
+first)
+	first_boot
+	reboot_into second
+	;;
+second)
+	loaded "boot"
+	equals "boot: logging is off" 0 "$(cat $switch)"
+	works "boot"
+	options="$(cat $conffile)
+options tcp_connect_logger enabled=1"
+	echo "$options" >$conffile
+	tcp-connect-logger enable
+	is "boot" "$this" "$this"
+	upgrade
+	not_built
+	interrupted
+	downgrade
+	same_again
+	erase
+	echo end
+	;;
+esac

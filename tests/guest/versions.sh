@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# One version of the package after another, and what each has to come to: the same for
+# the .deb and the .rpm
+#
+# Who sources this has system.sh, and says how it is done: "to NAME VERSION" installs
+# that one, "again NAME" the one that is there, package_version prints which it is.
+# Both leave what they have printed in $output.
+
+# shellcheck disable=SC2154 # of system.sh, and of those who source this
+
+this=$version
+other=99.1.0
+conffile=/etc/modprobe.d/tcp-connect-logger.conf
+
+# is NAME RUNNING INSTALLED [ELSE [DEB]]: which version runs, which is installed
+# for this kernel, what else DKMS has, which the package is
+is() {
+	equals "$1: dkms status" "$(printf %s "tcp-connect-logger/$3, $kernel, x86_64: installed${4:+
+$4}" | sort)" "$(dkms status tcp-connect-logger | sort)"
+	equals "$1: one source in /usr/src" "/usr/src/tcp-connect-logger-${5:-$3}" \
+		"$(ls -d /usr/src/tcp-connect-logger-*)"
+	loaded "$1" "$2"
+	equals "$1: lsmod" "tcp_connect_logger" "$(lsmod | sed -n 's/^\(tcp_connect_logger\) .*/\1/p')"
+	is_other=
+	[ "$2" = "$3" ] || is_other=", not the one that is installed: tcp-connect-logger reload"
+	status_is "$1" 0 "loaded, version $2$is_other" enabled on \
+		"built, version $3, signed by DKMS module signing key" "${5:-$3}"
+	curl_logs "$1" 1
+	equals "$1: the administrator's options are kept" "$options" "$(cat $conffile)"
+	healthy "$1"
+}
+
+# swapped NAME FROM TO
+swapped() {
+	gap=$(echo "$output" | sed -n "s/^tcp-connect-logger: version $3 has taken the place of version $2, logging is on; connections were not seen for \(.*\) s\.\$/\1/p")
+	matches "$1: says what was exchanged, and how long it took" "[0-9]*.[0-9][0-9]" "$gap"
+	figure "$1: connections were not seen for $gap s"
+}
+
+# not_swapped NAME: the very same module runs on
+not_swapped() {
+	matches "$1: says that it is the same" "*
+tcp-connect-logger: version $version is loaded already, and is what is installed." "$output"
+	equals "$1: the module that runs is the very same" "$since" "$(loaded_since)"
+}
+
+# watch: what runs and what is installed, as it changes, to /root/watched
+watch() {
+	while :; do
+		echo "$(cat /sys/module/tcp_connect_logger/version 2>/dev/null)" \
+			"$(modinfo -F version tcp_connect_logger 2>/dev/null)"
+		sleep 2
+	done >/root/watched &
+	watcher=$!
+}
+
+upgrade() {
+	watch
+	to "upgrade" $other
+	kill $watcher
+	swapped "upgrade" "$this" $other
+	is "upgrade" $other $other
+	# At no time was there nothing to load at a boot, and the old one ran until the
+	# new one was there.
+	note "runs, installed: $(uniq /root/watched | tr '\n' ';')"
+	equals "upgrade: the new module is installed while the old one runs" "$this $other" \
+		"$(grep -m 1 " $other\$" /root/watched)"
+}
+
+not_built() {
+	to "does not build" 99.2.0
+	matches "does not build: says so" "*
+tcp-connect-logger: nothing could be built for kernel $kernel, see /var/lib/dkms/tcp-connect-logger/99.2.0/build/make.log.
+tcp-connect-logger: version $other stays there.
+tcp-connect-logger: version $other is loaded already, and is what is installed.*" "$output"
+	is "does not build" $other $other "tcp-connect-logger/99.2.0: added" 99.2.0
+}
+
+same_again() {
+	since=$(loaded_since)
+	again "reinstall"
+	not_swapped "reinstall"
+	is "reinstall" "$this" "$this"
+
+	to "revision" "$this-2"
+	equals "revision: it is another" "$this-2" "$(package_version)"
+	not_swapped "revision"
+	is "revision" "$this" "$this"
+}
