@@ -92,7 +92,7 @@ rpm:
 
 KEY =
 repo: deb rpm
-	repo/make-repo $(dist) $(KEY)
+	repo/make-repo $(dist) '$(KEY)'
 
 demo:
 	tests/demo

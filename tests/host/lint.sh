@@ -141,6 +141,20 @@ rpmkeys="rpmkeys --dbpath $dir/rpmdb"
 }
 matches "the .rpm there: that is a signature" "*: digests signatures OK" "$output"
 
+# The caller's key, from a place whose path is short enough for gpg's agent
+GNUPGHOME=$(mktemp -d)
+export GNUPGHOME
+gpg --batch --quiet --passphrase '' --quick-generate-key caller@example.org rsa3072 sign never
+mkdir "$dir/dist"
+cp "$deb" "$rpm" "$dir/dist"
+succeeds "the caller's key: the repositories are made" \
+	repo/make-repo "$dir/dist" caller@example.org
+gpg --dearmor <"$dir/dist/apt/tcp-connect-logger.asc" >"$dir/key"
+matches "the caller's key has signed" "*Good signature from \"caller@example.org\"*" \
+	"$(gpgv --keyring "$dir/key" "$dir/dist/apt/InRelease" 2>&1)"
+gpgconf --kill all
+rm -rf "$GNUPGHOME"
+
 # A known failure is no failure, its passing is one, and nothing else changes.
 printf '# a comment\n\nbare-.*-rt\tfirst|second\ta reason\n' >"$dir/known"
 printf '%s\n' "ok first" "not ok second: it: broke" "ok third" "not ok fourth: x" "# ok first" end >"$dir/report"
