@@ -7,7 +7,7 @@
 
 # To build modules with; in a chroot, and in a guest.
 build_packages="busybox-static dkms gcc kmod make openssl udev"
-chroot_packages="$build_packages sparse"
+chroot_packages="$build_packages rpm sparse"
 guest_packages="$build_packages ccache curl dbus dnf initramfs-tools iproute2 procps rpm systemd-sysv"
 tracers_packages="$guest_packages auditd bpftrace libbpf-tools libc6-dev"
 

@@ -26,7 +26,7 @@ include=$(common_of "$headers")/include
 
 all_files() {
 	find / -xdev \( -path /proc -o -path /payload -o -path /tmp -o -path /var/log -o -path /var/lib/apt -o -path /var/cache \) -prune -o -print |
-		grep -v -e '^/var/lib/dkms/mok\.' | sort
+		grep -v -e '^/var/lib/dkms/mok\.' -e /.rpmdb -e /var/lib/rpm | sort
 }
 
 # build ARGUMENT...: compile the sources, as a user's make would
@@ -325,9 +325,10 @@ is() {
 $3}" | sort)" "$(dkms_status)"
 	equals "$1: modinfo" "$2 Y" "$(modinfo -k "$kernel" -F version tcp_connect_logger) \
 $(modinfo -k "$kernel" -F livepatch tcp_connect_logger)"
-	equals "$1: one source in /usr/src" "/usr/src/tcp-connect-logger-$(dpkg-query -Wf \
-		'${source:Upstream-Version}' tcp-connect-logger-dkms)" \
-		"$(ls -d /usr/src/tcp-connect-logger-*)"
+	equals "$1: one source in /usr/src" "/usr/src/tcp-connect-logger-$(
+		dpkg-query -Wf '${source:Upstream-Version}' tcp-connect-logger-dkms 2>/dev/null ||
+			rpm -q --qf '%{VERSION}\n' tcp-connect-logger-dkms
+	)" "$(ls -d /usr/src/tcp-connect-logger-*)"
 }
 
 # to NAME DEB: install that one
@@ -387,10 +388,50 @@ tcp-connect-logger: kernel $kernel cannot be patched, and its module refuses to 
 	equals "purge: leaves no file, of whatever version" "" "$(all_files | diff /tmp/before - | grep '^[<>]')"
 }
 
+# rpm_to NAME FILE: install that one
+rpm_to() {
+	succeeds "$1: rpm" rpm -U --nodeps --oldpackage --replacepkgs "$2"
+}
+
+# Likewise with what this rpm makes and does. It knows of nothing that is Debian's.
+by_rpm() {
+	note "$(rpm --version)"
+	# Which other packages have where rpm is at home, and which rpm would leave behind.
+	mkdir -p /usr/lib/modules-load.d /usr/share/licenses
+	all_files >/tmp/before
+	succeeds "rpm: the source is built" \
+		rpmbuild --rebuild --nodeps --define "_topdir /tmp/rpm" /payload/*.src.rpm
+	rpm=$(echo /tmp/rpm/RPMS/noarch/*.rpm)
+	rpm_to "rpm: first" "$rpm"
+	is "rpm: first" "$version" ""
+	rpm_to "rpm: upgrade" /payload/versions/99.1.0.rpm
+	is "rpm: upgrade" 99.1.0 ""
+
+	rpm_to "rpm: release that does not build" /payload/versions/99.1.0-2.rpm
+	stays "rpm: release that does not build" 99.1.0
+	is "rpm: release that does not build" 99.1.0 ""
+	rpm_to "rpm: upgrade that does not know the kernel" /payload/versions/99.3.0.rpm
+	stays "rpm: upgrade that does not know the kernel" 99.1.0
+	is "rpm: upgrade that does not know the kernel" 99.1.0 "tcp-connect-logger/99.3.0: added"
+
+	rpm_to "rpm: downgrade" "$rpm"
+	is "rpm: downgrade" "$version" ""
+	rpm_to "rpm: reinstall" "$rpm"
+	is "rpm: reinstall" "$version" ""
+	rpm_to "rpm: release" "/payload/versions/$version-2.rpm"
+	is "rpm: release" "$version" ""
+	succeeds "rpm: erase" rpm -e --nodeps tcp-connect-logger-dkms
+	equals "rpm: erase leaves no file, of whatever version" "" \
+		"$(all_files | diff /tmp/before - | grep '^[<>]')"
+}
+
 note "DKMS $(dpkg-query -Wf '${Version}' dkms), $(gcc --version | head -n 1), kernels $*"
 package "$@"
 neighbours "$@"
-[ "$amount" = some ] || versions
+if [ "$amount" != some ]; then
+	versions
+	by_rpm
+fi
 warnings
 if [ "$amount" = all ]; then
 	by_hand
