@@ -129,15 +129,26 @@ static ssize_t counter_show(struct kobject *kobj, struct kobj_attribute *attr,
 
 static unsigned int rate_limit = 1000;
 module_param(rate_limit, uint, 0644);
-MODULE_PARM_DESC(rate_limit, "lines a second; 0 = no limit, 1000 (default). What is held back is counted and reported");
+MODULE_PARM_DESC(rate_limit, "lines a second (default 1000), while they take half of it at the most; 0 = no limit. What is held back is counted and reported");
+
+/* What the lines of a second may take of it, in jiffies, all CPUs together; see tcl_spend() */
+#define TCL_MOST_TIME (HZ / 2)
 
 static struct {
 	spinlock_t lock;	/* of what follows, for who changes it */
 	unsigned long start;	/* of the second, in jiffies */
 	unsigned int lines;	/* in it */
+	unsigned long time;	/* that they took, in jiffies */
+	bool slow;		/* that is why some were held back since the last report */
 } tcl_second = {
 	.lock = __SPIN_LOCK_UNLOCKED(tcl_second.lock),
 };
+
+static bool tcl_second_is_full(unsigned int limit)
+{
+	return READ_ONCE(tcl_second.lines) >= limit ||
+	       READ_ONCE(tcl_second.time) >= TCL_MOST_TIME;
+}
 
 /*
  * Not ___ratelimit(): where two come at once it lets one of them go unlogged
@@ -152,7 +163,7 @@ static bool tcl_within_limit(void)
 		return true;
 
 	/* While lines are held back, nobody writes here: no cache line moves. */
-	if (READ_ONCE(tcl_second.lines) >= limit &&
+	if (tcl_second_is_full(limit) &&
 	    time_before(jiffies, READ_ONCE(tcl_second.start) + HZ))
 		return false;
 
@@ -160,12 +171,29 @@ static bool tcl_within_limit(void)
 	if (!time_before(jiffies, tcl_second.start + HZ)) {
 		WRITE_ONCE(tcl_second.start, jiffies);
 		WRITE_ONCE(tcl_second.lines, 0);
+		WRITE_ONCE(tcl_second.time, 0);
 	}
-	within = tcl_second.lines < limit;
+	within = !tcl_second_is_full(limit);
 	if (within)
 		WRITE_ONCE(tcl_second.lines, tcl_second.lines + 1);
 	spin_unlock(&tcl_second.lock);
 	return within;
+}
+
+/*
+ * Who prints a line waits until the consoles have it (console_unlock() in
+ * kernel/printk/printk.c): a serial one at 115200 baud takes 7 ms. So the time of the
+ * lines is limited too, or a busy machine would do little else. A line that takes less
+ * than a jiffy counts as none mostly, and now and then as one: in sum that is right.
+ */
+static void tcl_spend(unsigned long time)
+{
+	if (!time)
+		return;
+
+	spin_lock(&tcl_second.lock);
+	WRITE_ONCE(tcl_second.time, tcl_second.time + time);
+	spin_unlock(&tcl_second.lock);
 }
 
 static void tcl_report_suppressed(struct work_struct *work)
@@ -173,7 +201,13 @@ static void tcl_report_suppressed(struct work_struct *work)
 	static u64 reported;
 	u64 suppressed = tcl_sum(TCL_SUPPRESSED);
 
-	if (suppressed != reported)
+	if (suppressed == reported)
+		return;
+
+	if (xchg(&tcl_second.slow, false))
+		pr_warn("%llu connections not logged (slow console)\n",
+			suppressed - reported);
+	else
 		pr_warn("%llu connections not logged (rate_limit=%u)\n",
 			suppressed - reported, READ_ONCE(rate_limit));
 	reported = suppressed;
@@ -183,6 +217,8 @@ static DECLARE_DELAYED_WORK(tcl_report, tcl_report_suppressed);
 
 static void tcl_suppress(void)
 {
+	if (READ_ONCE(tcl_second.time) >= TCL_MOST_TIME && !READ_ONCE(tcl_second.slow))
+		WRITE_ONCE(tcl_second.slow, true);
 	this_cpu_inc(tcl_counters[TCL_SUPPRESSED]);
 	/* Either the report that is pending has it, or there is none pending. */
 	smp_mb();
@@ -220,7 +256,10 @@ static void tcl_record(struct sock *sk, const union tcl_destination *to)
 
 	this_cpu_inc(tcl_counters[TCL_SEEN]);
 	if (tcl_within_limit()) {
+		unsigned long start = jiffies;
+
 		tcl_print(to);
+		tcl_spend(jiffies - start);
 		this_cpu_inc(tcl_counters[TCL_LOGGED]);
 	} else {
 		tcl_suppress();

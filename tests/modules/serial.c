@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * serial - a console that is as slow as a serial port at 115200 baud
+ *
+ * An emulated one takes all at once. As univ8250_console_write() does for a real one
+ * (drivers/tty/serial/8250/8250_port.c), it waits for each character with interrupts
+ * off.
+ */
+#include <linux/console.h>
+#include <linux/delay.h>
+#include <linux/module.h>
+#include <linux/nmi.h>
+
+static void serial_write(struct console *console, const char *text, unsigned int length)
+{
+	unsigned long flags;
+
+	touch_nmi_watchdog();
+	local_irq_save(flags);
+	for (; length; length--)
+		udelay(10 * 1000000 / 115200);	/* bits of a character, with start and stop */
+	local_irq_restore(flags);
+}
+
+static struct console serial = {
+	.name = "serial",
+	.write = serial_write,
+	.flags = CON_ENABLED,
+	.index = -1,
+};
+
+static int __init serial_init(void)
+{
+	register_console(&serial);
+	return 0;
+}
+
+static void __exit serial_exit(void)
+{
+	unregister_console(&serial);
+}
+
+module_init(serial_init);
+module_exit(serial_exit);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Test neighbour: a console at 115200 baud");
