@@ -327,6 +327,15 @@ static int user_namespace(void)
 	return blocking();
 }
 
+/* As a container has them; the process's id is main()'s matter, the cgroup the caller's. */
+static int container(void)
+{
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+		    CLONE_NEWCGROUP))
+		die("unshare");
+	return blocking();
+}
+
 /* Send 1 MiB to a child that listens at the address, and get it back unharmed. */
 static int data(void)
 {
@@ -384,6 +393,7 @@ static const struct {
 	{ "userns", user_namespace },
 	{ "pidns", blocking },
 	{ "netns", network_namespace },
+	{ "container", container },
 	{ "data", data },
 	{ "without-scope", without_scope },
 	{ "bound", bound },
@@ -491,7 +501,8 @@ int main(int argc, char **argv)
 		return 2;
 
 	/* The parent stays in the initial namespaces, and knows the child's id there. */
-	if (!strcmp(argv[optind], "pidns") && unshare(CLONE_NEWPID))
+	if ((!strcmp(argv[optind], "pidns") || !strcmp(argv[optind], "container")) &&
+	    unshare(CLONE_NEWPID))
 		die("unshare");
 	if (pipe(go))
 		die("pipe");

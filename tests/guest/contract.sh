@@ -50,7 +50,7 @@ refused() {
 }
 
 # What of one kind is one record, and what is none.
-kinds="blocking nonblocking thrice thread userns pidns netns int80 fastopen fastopen-connect
+kinds="blocking nonblocking thrice thread userns pidns netns container int80 fastopen fastopen-connect
 	uring uring-async uring-sqpoll"
 [ ! -e /proc/sys/net/mptcp ] || kinds="$kinds mptcp"
 no_kinds="short family udp fastopen-nowhere unix listening"
@@ -156,6 +156,17 @@ contract_records() {
 	mark
 	connection -u 4294967290 userns 127.0.0.1 9
 	equals "on: the uid is the initial user namespace's" "$(record "$pid" 4294967290 connect 127.0.0.1 9)" "$(log)"
+
+	mkdir /tmp/cgroup
+	mount -t cgroup2 cgroup2 /tmp/cgroup
+	mkdir /tmp/cgroup/container
+	echo $$ >/tmp/cgroup/container/cgroup.procs
+	mark
+	connection -n app container 127.0.0.1 9
+	equals "on: from a container: one line" "$(record "$pid" 0 app 127.0.0.1 9)" "$(log)"
+	echo $$ >/tmp/cgroup/cgroup.procs
+	rmdir /tmp/cgroup/container
+	umount /tmp/cgroup
 
 	equals "on: every kind of connect ends as without the module" "$results" "$(results_of_all_kinds)"
 
