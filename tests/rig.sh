@@ -94,6 +94,16 @@ wanted_of() {
 	plan_of "$1" | awk '$4 == "wanted" { print $3 }'
 }
 
+# first_of_line KERNEL: of its version, as 6.1, the first in the plan, without a flavour
+# if there is one; what is the same for all of a version is tested there
+first_of_line() {
+	awk -v line="$(echo "$1" | cut -d . -f 1-2)." '
+		$4 != "wanted" || index($3, line) != 1 { next }
+		!first { first = $3 }
+		!plain && $3 !~ /-(cloud|rt)-/ { plain = $3 }
+		END { print plain ? plain : first }' "$work/plan"
+}
+
 # make_package DIRECTORY [TREE [TARGETS]]: set $deb, built there from this tree or
 # another, with what else make's TARGETS are
 make_package() {

@@ -1,0 +1,91 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# cost.sh KO - what a connect costs with the module, in instructions
+#
+# For a guest in which an instruction takes a nanosecond. The destination cannot be
+# reached: what else there is to a connect is little.
+
+# shellcheck source=tests/lib.sh
+. /payload/lib.sh
+
+ko=$1
+v4="connect 198.51.100.1 9" v6="connect 2001:db8::1 9"
+
+# cost ARGUMENT...: once the guest has nothing else to do
+cost() {
+	sleep 5
+	/payload/cost "$@"
+}
+
+# at_most NAME LIMIT INSTRUCTIONS
+at_most() {
+	if [ "$3" -le "$2" ]; then
+		echo "ok $1"
+	else
+		echo "not ok $1: $3 instructions, not more than $2 expected"
+	fi
+	figure "cost, $(uname -r), $1: $3 instructions"
+}
+
+# costs: of a connect by IPv4 and by IPv6, in $cost4 and $cost6
+costs() {
+	# shellcheck disable=SC2086 # words
+	cost4=$(cost $v4) cost6=$(cost $v6)
+}
+
+most_off=110 most_event=750
+case $(uname -r) in
+5.10.*) most_off=140 ;;		# an empty livepatch takes 129
+7.*) most_event=800 ;;
+esac
+
+echo 4 >/proc/sys/kernel/printk	# the console is no part of it
+sleep 45			# what is left of the boot
+costs
+bare4=$cost4 bare6=$cost6
+figure "cost, $(uname -r), a connect alone: $bare4, IPv6 $bare6 instructions"
+
+insmod /payload/empty.ko
+wait_until 60 transition_over /sys/kernel/livepatch/empty
+costs
+empty4=$cost4 empty6=$cost6
+disable_patch /sys/kernel/livepatch/empty
+rmmod empty
+
+insmod "$ko" rate_limit=1000000
+wait_until 60 transition_over $patch
+costs
+off4=$cost4 off6=$cost6
+at_most "off, over none" $most_off $((off4 - bare4))
+at_most "off, over none, IPv6" $most_off $((off6 - bare6))
+at_most "off, over an empty livepatch" 12 $((off4 - empty4))
+at_most "off, over an empty livepatch, IPv6" 12 $((off6 - empty6))
+
+if takes_events; then
+	echo 1 >$event/enable
+	costs
+	at_most "the trace event, over off" $most_event $((cost4 - off4))
+	at_most "the trace event, over off, IPv6" $most_event $((cost6 - off6))
+	echo 0 >$event/enable
+fi
+
+insmod /payload/line.ko
+nothing=$(cost write /proc/line)
+echo 1 >/sys/module/line/parameters/print
+line=$(($(cost write /proc/line) - nothing))
+figure "cost, $(uname -r), one bare pr_info: $line instructions"
+echo 1 >$switch
+costs
+at_most "a line, over off" $((line * 105 / 100)) $((cost4 - off4))
+
+echo 0 >$switch
+costs
+at_most "off again, over off" 10 $((cost4 - off4))
+at_most "off again, over off, IPv6" 10 $((cost6 - off6))
+disable_patch $patch
+rmmod tcp_connect_logger
+costs
+at_most "gone, over none" 10 $((cost4 - bare4))
+at_most "gone, over none, IPv6" 10 $((cost6 - bare6))
+echo end
