@@ -127,6 +127,21 @@ takes_events() {
 	esac
 }
 
+# events_in: those in what a tracer writes, with what cannot be known masked
+events_in() {
+	sed -n 's/^.*tcp_connect: *pid=/pid=/p' |
+		sed 's/ cookie=[1-9][0-9]* / cookie=C /; s/ skaddr=[0-9a-f(][^ ]*$/ skaddr=A/'
+}
+
+# event_of ADDRESS [COMM]: the one that is expected of the last connection, of a
+# process in the cgroup $cgroup_id
+event_of() {
+	family=AF_INET
+	case $1 in *:*) family=AF_INET6 ;; esac
+	echo "pid=$pid uid=0 comm=${2:-connect} family=$family daddr=$1 dport=9" \
+		"netns=$(stat -Lc %i /proc/self/ns/net) cgroup=$cgroup_id cookie=C skaddr=A"
+}
+
 # counters: the module's, as "seen logged suppressed"
 counters() {
 	(cd ${switch%/*} && cat seen logged suppressed) | tr '\n' ' ' | sed 's/ $//'

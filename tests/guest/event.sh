@@ -12,18 +12,10 @@ ko=$1
 shift
 cgroup=/tmp/cgroup
 
-# traced: the events since the buffer was cleared, with what cannot be known masked
+# traced: the events since the buffer was cleared
 traced() {
-	sed -n 's/^.* tcp_connect: //p' $tracing/trace |
-		sed 's/ cookie=[1-9][0-9]* / cookie=C /; s/ skaddr=[0-9a-f(][^ ]*$/ skaddr=A/'
+	events_in <$tracing/trace
 	echo >$tracing/trace
-}
-
-# event_of ADDRESS [COMM]: the one that is expected of the last connection
-event_of() {
-	family=AF_INET
-	case $1 in *:*) family=AF_INET6 ;; esac
-	echo "pid=$pid uid=0 comm=${2:-connect} family=$family daddr=$1 dport=9 netns=$netns cgroup=$cgroup_id cookie=C skaddr=A"
 }
 
 kinds_of_event() {
@@ -78,7 +70,7 @@ filters() {
 
 mkdir -p $cgroup
 mount -t cgroup2 cgroup2 $cgroup
-netns=$(stat -Lc %i /proc/self/ns/net) cgroup_id=$(stat -c %i $cgroup)
+cgroup_id=$(stat -c %i $cgroup)
 
 fails "event: not there before" test -e $event
 insmod "$ko" || exit

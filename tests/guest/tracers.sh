@@ -151,8 +151,10 @@ peers() {
 	auditctl -a always,exit -F arch=b64 -S connect -F exe=/payload/connect >/dev/null
 	auditctl -a always,exit -F arch=b32 -S connect -F exe=/payload/connect >/dev/null
 	tail -n 0 -F /var/log/audit/audit.log 2>/dev/null | grep --line-buffered type=SYSCALL >/tmp/audit &
-	stdbuf -oL tcpconnect >/tmp/bcc &
+	stdbuf -oL tcpconnect-libbpf >/tmp/bcc &
+	bcc=$!
 	bpftrace /usr/sbin/tcpconnect.bt >/tmp/bpftrace &
+	bpftrace=$!
 	number=0
 	succeeds "peers: audit, bcc and bpftrace are ready" wait_until 100 peers_ready
 	figure "| kind | ours | audit | bcc | bpftrace |"
@@ -170,19 +172,84 @@ peers() {
 	seen_by_all mptcp-subflow 127.0.0.1 2
 	modprobe nfsv4
 	seen_by_all nfs 127.0.0.1 1
-	pkill -x tcpconnect
-	pkill -x bpftrace
+	kill $bcc $bpftrace
 	auditctl -D >/dev/null
 	unload "peers"
 }
 
+# recorded NAME RECORD PRINT EXPECTED: three connections that are made below the command RECORD,
+# as PRINT then shows them, and EXPECTED each of an address
+recorded() {
+	rm -rf /tmp/data
+	# shellcheck disable=SC2086 # words
+	$2 /tmp/three >/tmp/stdout 2>/tmp/stderr
+	expected=
+	while read -r pid to; do
+		expected="$expected$($4 "$to")
+"
+	done </tmp/pids
+	# shellcheck disable=SC2086 # words
+	equals "$1: reads each event, once" "${expected%?}" "$($3 2>>/tmp/stderr)"
+	note "$1: $(one_line "$(cat /tmp/stderr)")"
+}
+
+perf_script() {
+	perf script -i /tmp/data -F comm,event,trace | events_in
+}
+
+trace_cmd_report() {
+	trace-cmd report -i /tmp/data | events_in
+}
+
+bpftrace_event() {
+	bpftrace -q -o /tmp/data /tmp/event.bt -c "/bin/sh $1"
+}
+
+number_of() {
+	case $1 in
+	127.0.0.1) set -- 7f000001 0 0 ;;
+	198.51.100.1) set -- c6336401 0 0 ;;
+	::1) set -- 0 0 1 ;;
+	esac
+	echo "$pid connect $* 9"
+}
+
+# Those that read the trace event, where the kernel has it.
+readers_of_the_event() {
+	cat >/tmp/three <<-"EOF"
+		#!/bin/sh
+		for to in 127.0.0.1 198.51.100.1 ::1; do
+			output=$(/payload/connect blocking $to 9)
+			output=${output#pid=}
+			echo "${output%% *} $to"
+		done >/tmp/pids
+	EOF
+	chmod +x /tmp/three
+	insmod "$ko"
+	wait_until 60 transition_over $patch
+	cgroup_id=$(stat -c %i "/sys/fs/cgroup$(cut -d : -f 3 /proc/self/cgroup)")
+	recorded "perf" "perf record -a -e tcp_connect_logger:tcp_connect -o /tmp/data" perf_script event_of
+	recorded "trace-cmd" "trace-cmd record -e tcp_connect_logger:tcp_connect -o /tmp/data" \
+		trace_cmd_report event_of
+	cat >/tmp/event.bt <<-"EOF"
+		tracepoint:tcp_connect_logger:tcp_connect
+		{
+			printf("%d %s %x %lx %lx %d\n", args->pid, args->comm, args->daddr,
+				args->daddr6_hi, args->daddr6_lo, args->dport);
+		}
+	EOF
+	recorded "bpftrace" bpftrace_event "cat /tmp/data" number_of
+	unload "readers of the event"
+}
+
 tracer=
+! takes_events || readers_of_the_event
 peers
 scenario "bpftrace's fentry" bpftrace -e 'kfunc:tcp_v4_connect { printf("%d %s\n", pid, comm); }'
 scenario "bpftrace's fexit" bpftrace -e 'kretfunc:tcp_v4_connect { printf("%d %s\n", pid, comm); }'
 # bcc's, compiled beforehand (libbpf-tools): the compiler of bpfcc-tools takes too
 # long in an emulated machine.
-scenario "bcc's tcpconnect" stdbuf -oL tcpconnect
+scenario "bcc's tcpconnect" stdbuf -oL tcpconnect-libbpf
 # At tcp_connect(), which tcp_v4_connect() calls.
 scenario "bpftrace's tcpconnect" bpftrace /usr/sbin/tcpconnect.bt
 echo end
