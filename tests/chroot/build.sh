@@ -397,7 +397,7 @@ rpm_to() {
 by_rpm() {
 	note "$(rpm --version)"
 	# Which other packages have where rpm is at home, and which rpm would leave behind.
-	mkdir -p /usr/lib/modules-load.d /usr/share/licenses
+	mkdir -p /usr/lib/modprobe.d /usr/lib/modules-load.d /usr/share/licenses
 	all_files >/tmp/before
 	succeeds "rpm: the source is built" \
 		rpmbuild --rebuild --nodeps --define "_topdir /tmp/rpm" /payload/*.src.rpm
