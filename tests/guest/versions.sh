@@ -5,8 +5,7 @@
 # the .deb and the .rpm
 #
 # Who sources this has system.sh, and says how it is done: "to NAME VERSION" installs
-# that one, "again NAME" the one that is there, package_version prints which it is.
-# Both leave what they have printed in $output.
+# that one, and leaves what that has printed in $output.
 
 # shellcheck disable=SC2154 # of system.sh, and of those who source this
 
@@ -39,13 +38,6 @@ swapped() {
 	figure "$1: connections were not seen for $gap s"
 }
 
-# not_swapped NAME: the very same module runs on
-not_swapped() {
-	matches "$1: says that it is the same" "*
-tcp-connect-logger: version $version is loaded already, and is what is installed." "$output"
-	equals "$1: the module that runs is the very same" "$since" "$(loaded_since)"
-}
-
 # watch: what runs and what is installed, as it changes, to /root/watched
 watch() {
 	while :; do
@@ -67,25 +59,4 @@ upgrade() {
 	note "runs, installed: $(uniq /root/watched | tr '\n' ';')"
 	equals "upgrade: the new module is installed while the old one runs" "$this $other" \
 		"$(grep -m 1 " $other\$" /root/watched)"
-}
-
-not_built() {
-	to "does not build" 99.2.0
-	matches "does not build: says so" "*
-tcp-connect-logger: nothing could be built for kernel $kernel, see /var/lib/dkms/tcp-connect-logger/99.2.0/build/make.log.
-tcp-connect-logger: version $other stays there.
-tcp-connect-logger: version $other is loaded already, and is what is installed.*" "$output"
-	is "does not build" $other $other "tcp-connect-logger/99.2.0: added" 99.2.0
-}
-
-same_again() {
-	since=$(loaded_since)
-	again "reinstall"
-	not_swapped "reinstall"
-	is "reinstall" "$this" "$this"
-
-	to "revision" "$this-2"
-	equals "revision: it is another" "$this-2" "$(package_version)"
-	not_swapped "revision"
-	is "revision" "$this" "$this"
 }
