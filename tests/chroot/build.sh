@@ -331,9 +331,12 @@ $(modinfo -k "$kernel" -F livepatch tcp_connect_logger)"
 	)" "$(ls -d /usr/src/tcp-connect-logger-*)"
 }
 
-# to NAME DEB: install that one
+# to NAME FILE: install that one, a .deb or an .rpm; rpm knows of nothing that is Debian's
 to() {
-	succeeds "$1: apt" apt_get install --allow-downgrades "$2"
+	case $2 in
+	*.deb) succeeds "$1: apt" apt_get install --allow-downgrades "$2" ;;
+	*.rpm) succeeds "$1: rpm" rpm -U --nodeps --oldpackage --replacepkgs "$2" ;;
+	esac
 }
 
 stays() {
@@ -341,97 +344,78 @@ stays() {
 tcp-connect-logger: version $2 stays there.*" "$output"
 }
 
-# From version to version: the old module stays until there is a new one.
-versions() {
-	find /lib/modules -mindepth 1 -maxdepth 1 ! -name "$kernel" -exec rm -r {} +
+# leaves_no_file NAME: since /tmp/before
+leaves_no_file() {
+	equals "$1: leaves no file, of whatever version" "" \
+		"$(all_files | diff /tmp/before - | grep '^[<>]')"
+}
+
+# one_after_another KIND FILE: from that version to others, as deb or rpm: the old
+# module stays until there is a new one
+one_after_another() {
 	all_files >/tmp/before
-	to "first" /payload/*.deb
-	is "first" "$version" ""
-	to "upgrade" /payload/versions/99.1.0.deb
-	is "upgrade" 99.1.0 ""
+	to "$1: first" "$2"
+	is "$1: first" "$version" ""
+	to "$1: upgrade" "/payload/versions/99.1.0.$1"
+	is "$1: upgrade" 99.1.0 ""
 
-	to "upgrade that does not build" /payload/versions/99.2.0.deb
-	matches "upgrade that does not build: says so" "*
+	to "$1: upgrade that does not build" "/payload/versions/99.2.0.$1"
+	matches "$1: upgrade that does not build: says so" "*
 tcp-connect-logger: nothing could be built for kernel $kernel, see /var/lib/dkms/tcp-connect-logger/99.2.0/build/make.log.*" "$output"
-	stays "upgrade that does not build" 99.1.0
-	is "upgrade that does not build" 99.1.0 "tcp-connect-logger/99.2.0: added"
+	stays "$1: upgrade that does not build" 99.1.0
+	is "$1: upgrade that does not build" 99.1.0 "tcp-connect-logger/99.2.0: added"
 
-	to "upgrade that does not know the kernel" /payload/versions/99.3.0.deb
-	matches "upgrade that does not know the kernel: says so" "*
+	to "$1: upgrade that does not know the kernel" "/payload/versions/99.3.0.$1"
+	matches "$1: upgrade that does not know the kernel: says so" "*
 tcp-connect-logger: kernel $kernel cannot be patched, and its module refuses to load: look for a newer version than 99.3.0
 *" "$output"
-	stays "upgrade that does not know the kernel" 99.1.0
-	is "upgrade that does not know the kernel" 99.1.0 "tcp-connect-logger/99.3.0: added"
+	stays "$1: upgrade that does not know the kernel" 99.1.0
+	is "$1: upgrade that does not know the kernel" 99.1.0 "tcp-connect-logger/99.3.0: added"
 
-	to "revision that does not build" /payload/versions/99.1.0-2.deb
-	stays "revision that does not build" 99.1.0
-	is "revision that does not build" 99.1.0 ""
+	to "$1: revision that does not build" "/payload/versions/99.1.0-2.$1"
+	stays "$1: revision that does not build" 99.1.0
+	is "$1: revision that does not build" 99.1.0 ""
 	# As a power cut may leave it.
 	for key in /var/lib/dkms/mok.*; do [ ! -e "$key" ] || : >"$key"; done
-	to "same again" /payload/versions/99.1.0.deb
-	is "same again" 99.1.0 ""
-	is_signed "same again, DKMS's key was empty" "$(modinfo -k "$kernel" -n tcp_connect_logger)"
+	to "$1: same again" "/payload/versions/99.1.0.$1"
+	is "$1: same again" 99.1.0 ""
+	is_signed "$1: same again, DKMS's key was empty" "$(modinfo -k "$kernel" -n tcp_connect_logger)"
 
-	to "downgrade" /payload/*.deb
-	is "downgrade" "$version" ""
-	to "revision" "/payload/versions/$version-2.deb"
-	is "revision" "$version" ""
+	to "$1: downgrade" "$2"
+	is "$1: downgrade" "$version" ""
+	to "$1: revision" "/payload/versions/$version-2.$1"
+	is "$1: revision" "$version" ""
+}
 
+# The same for both kinds of package, and what only one of them can do
+versions() {
+	find /lib/modules -mindepth 1 -maxdepth 1 ! -name "$kernel" -exec rm -r {} +
+	one_after_another deb /payload/*.deb
 	succeeds "unpacked: dpkg" dpkg --unpack /payload/versions/99.1.0.deb
 	equals "unpacked: dkms status" "tcp-connect-logger/$version, $kernel, x86_64: installed" "$(dkms_status)"
 	# A new kernel comes: the old version's source is there for DKMS.
 	succeeds "unpacked: a new kernel's hook" run-parts --arg="$kernel" /etc/kernel/header_postinst.d
 	succeeds "unpacked: dpkg --configure" dpkg --configure -a
 	is "configured" 99.1.0 ""
-
 	succeeds "purge: apt" apt_get purge tcp-connect-logger-dkms
-	equals "purge: leaves no file, of whatever version" "" "$(all_files | diff /tmp/before - | grep '^[<>]')"
-}
+	leaves_no_file "purge"
 
-# rpm_to NAME FILE: install that one
-rpm_to() {
-	succeeds "$1: rpm" rpm -U --nodeps --oldpackage --replacepkgs "$2"
-}
-
-# Likewise with what this rpm makes and does. It knows of nothing that is Debian's.
-by_rpm() {
 	note "$(rpm --version)"
 	# Which other packages have where rpm is at home, and which rpm would leave behind.
 	mkdir -p /usr/lib/modprobe.d /usr/lib/modules-load.d /usr/share/licenses
-	all_files >/tmp/before
 	succeeds "rpm: the source is built" \
 		rpmbuild --rebuild --nodeps --define "_topdir /tmp/rpm" /payload/*.src.rpm
-	rpm=$(echo /tmp/rpm/RPMS/noarch/*.rpm)
-	rpm_to "rpm: first" "$rpm"
-	is "rpm: first" "$version" ""
-	rpm_to "rpm: upgrade" /payload/versions/99.1.0.rpm
-	is "rpm: upgrade" 99.1.0 ""
-
-	rpm_to "rpm: release that does not build" /payload/versions/99.1.0-2.rpm
-	stays "rpm: release that does not build" 99.1.0
-	is "rpm: release that does not build" 99.1.0 ""
-	rpm_to "rpm: upgrade that does not know the kernel" /payload/versions/99.3.0.rpm
-	stays "rpm: upgrade that does not know the kernel" 99.1.0
-	is "rpm: upgrade that does not know the kernel" 99.1.0 "tcp-connect-logger/99.3.0: added"
-
-	rpm_to "rpm: downgrade" "$rpm"
-	is "rpm: downgrade" "$version" ""
-	rpm_to "rpm: reinstall" "$rpm"
+	one_after_another rpm /tmp/rpm/RPMS/noarch/*.rpm
+	to "rpm: reinstall" "/payload/versions/$version-2.rpm"
 	is "rpm: reinstall" "$version" ""
-	rpm_to "rpm: release" "/payload/versions/$version-2.rpm"
-	is "rpm: release" "$version" ""
 	succeeds "rpm: erase" rpm -e --nodeps tcp-connect-logger-dkms
-	equals "rpm: erase leaves no file, of whatever version" "" \
-		"$(all_files | diff /tmp/before - | grep '^[<>]')"
+	leaves_no_file "rpm: erase"
 }
 
 note "DKMS $(dpkg-query -Wf '${Version}' dkms), $(gcc --version | head -n 1), kernels $*"
 package "$@"
 neighbours "$@"
-if [ "$amount" != some ]; then
-	versions
-	by_rpm
-fi
+[ "$amount" = some ] || versions
 warnings
 if [ "$amount" = all ]; then
 	by_hand
