@@ -144,10 +144,14 @@ static struct {
 	.lock = __SPIN_LOCK_UNLOCKED(tcl_second.lock),
 };
 
+static bool tcl_lines_are_slow(void)
+{
+	return READ_ONCE(tcl_second.time) >= TCL_MOST_TIME;
+}
+
 static bool tcl_second_is_full(unsigned int limit)
 {
-	return READ_ONCE(tcl_second.lines) >= limit ||
-	       READ_ONCE(tcl_second.time) >= TCL_MOST_TIME;
+	return READ_ONCE(tcl_second.lines) >= limit || tcl_lines_are_slow();
 }
 
 /*
@@ -217,7 +221,7 @@ static DECLARE_DELAYED_WORK(tcl_report, tcl_report_suppressed);
 
 static void tcl_suppress(void)
 {
-	if (READ_ONCE(tcl_second.time) >= TCL_MOST_TIME && !READ_ONCE(tcl_second.slow))
+	if (tcl_lines_are_slow() && !READ_ONCE(tcl_second.slow))
 		WRITE_ONCE(tcl_second.slow, true);
 	this_cpu_inc(tcl_counters[TCL_SUPPRESSED]);
 	/* Either the report that is pending has it, or there is none pending. */
