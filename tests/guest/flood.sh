@@ -26,6 +26,10 @@ flood() {
 	echo 7 >/proc/sys/kernel/printk
 }
 
+slowness_is_reported() {
+	dmesg -r | ours | grep -q -x '<4>tcp_connect_logger: [1-9][0-9]* connections not logged (slow console)'
+}
+
 flood_of_lines() {
 	equals "flood: the console's level was the kernel's default" 7 "$(cut -f 1 /proc/sys/kernel/printk)"
 	flood 5000 7
@@ -34,7 +38,6 @@ flood_of_lines() {
 
 	echo 1 >$switch
 	insmod /payload/serial.ko
-	mark
 	flood 5000 7
 	rmmod serial
 	# shellcheck disable=SC2046 # words
@@ -43,9 +46,9 @@ flood_of_lines() {
 	figure "flood, 115200 baud: 10000 connections in $seconds s, $2 logged, $3 held back; a bystander waited $late ms"
 	# A line takes 7 ms there: all of them, a minute.
 	succeeds "flood, 115200 baud: connections go on" test "$seconds" -le $((3 * off + 10))
-	matches "flood, 115200 baud: says why so few are logged" \
-		"<4>tcp_connect_logger: [1-9]* connections not logged (slow console)" \
-		"$(log | grep -m 1 ' not logged ')"
+	# Not always in the first report: what another task prints costs who logs it nothing,
+	# and then the limit may be reached first.
+	succeeds "flood, 115200 baud: says why so few are logged" wait_until 5 slowness_is_reported
 
 	before=$(counters)
 	flood 50000 4
