@@ -127,6 +127,20 @@ takes_events() {
 	esac
 }
 
+# enter_cgroup: one of its own, for this shell and what it starts; leave_cgroup: back
+# to the root
+cgroups=/sys/fs/cgroup
+
+enter_cgroup() {
+	mkdir $cgroups/rig
+	echo $$ >$cgroups/rig/cgroup.procs
+}
+
+leave_cgroup() {
+	echo $$ >$cgroups/cgroup.procs
+	rmdir $cgroups/rig
+}
+
 # events_in: those in what a tracer writes, with what cannot be known masked
 events_in() {
 	sed -n 's/^.*tcp_connect: *pid=/pid=/p' |
@@ -134,12 +148,13 @@ events_in() {
 }
 
 # event_of ADDRESS [COMM]: the one that is expected of the last connection, of a
-# process in the cgroup $cgroup_id
+# process in this shell's cgroup
 event_of() {
+	cgroup=$cgroups$(sed -n 's/^0:://p' /proc/self/cgroup)
 	family=AF_INET
 	case $1 in *:*) family=AF_INET6 ;; esac
 	echo "pid=$pid uid=0 comm=${2:-connect} family=$family daddr=$1 dport=9" \
-		"netns=$(stat -Lc %i /proc/self/ns/net) cgroup=$cgroup_id cookie=C skaddr=A"
+		"netns=$(stat -Lc %i /proc/self/ns/net) cgroup=$(stat -c %i "$cgroup") cookie=C skaddr=A"
 }
 
 # counters: the module's, as "seen logged suppressed"

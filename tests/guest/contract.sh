@@ -157,16 +157,11 @@ contract_records() {
 	connection -u 4294967290 userns 127.0.0.1 9
 	equals "on: the uid is the initial user namespace's" "$(record "$pid" 4294967290 connect 127.0.0.1 9)" "$(log)"
 
-	mkdir /tmp/cgroup
-	mount -t cgroup2 cgroup2 /tmp/cgroup
-	mkdir /tmp/cgroup/container
-	echo $$ >/tmp/cgroup/container/cgroup.procs
+	enter_cgroup
 	mark
 	connection -n app container 127.0.0.1 9
 	equals "on: from a container: one line" "$(record "$pid" 0 app 127.0.0.1 9)" "$(log)"
-	echo $$ >/tmp/cgroup/cgroup.procs
-	rmdir /tmp/cgroup/container
-	umount /tmp/cgroup
+	leave_cgroup
 
 	equals "on: every kind of connect ends as without the module" "$results" "$(results_of_all_kinds)"
 

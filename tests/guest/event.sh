@@ -10,7 +10,6 @@
 
 ko=$1
 shift
-cgroup=/tmp/cgroup
 
 # traced: the events since the buffer was cleared
 traced() {
@@ -29,14 +28,10 @@ kinds_of_event() {
 	connection short 127.0.0.1 9
 	equals "event: none without an address" "" "$(traced)"
 
-	mkdir $cgroup/rig
-	was=$cgroup_id cgroup_id=$(stat -c %i $cgroup/rig)
-	echo $$ >$cgroup/rig/cgroup.procs
+	enter_cgroup
 	connection blocking 127.0.0.1 9
 	equals "event: from another cgroup" "$(event_of 127.0.0.1)" "$(traced)"
-	echo $$ >$cgroup/cgroup.procs
-	rmdir $cgroup/rig
-	cgroup_id=$was
+	leave_cgroup
 }
 
 # What ftrace brings.
@@ -67,10 +62,6 @@ filters() {
 	echo '!hist:keys=comm,daddr.hex,dport' >$event/trigger
 	traced >/dev/null
 }
-
-mkdir -p $cgroup
-mount -t cgroup2 cgroup2 $cgroup
-cgroup_id=$(stat -c %i $cgroup)
 
 fails "event: not there before" test -e $event
 insmod "$ko" || exit

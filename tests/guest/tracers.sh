@@ -227,7 +227,6 @@ readers_of_the_event() {
 	chmod +x /tmp/three
 	insmod "$ko"
 	wait_until 60 transition_over $patch
-	cgroup_id=$(stat -c %i "/sys/fs/cgroup$(cut -d : -f 3 /proc/self/cgroup)")
 	recorded "perf" "perf record -a -e tcp_connect_logger:tcp_connect -o /tmp/data" perf_script event_of
 	recorded "trace-cmd" "trace-cmd record -e tcp_connect_logger:tcp_connect -o /tmp/data" \
 		trace_cmd_report event_of
