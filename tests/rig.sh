@@ -41,7 +41,7 @@ die() {
 # Roots, disk images and mounts need root.
 become_root() {
 	[ "$(id -u)" = 0 ] ||
-		exec sudo --preserve-env=SUITES,KERNELS,TESTS,ACCEL,TCL_CACHE "$0" "$@"
+		exec sudo --preserve-env=SUITES,KERNELS,TESTS,QUICK,ACCEL,TCL_CACHE "$0" "$@"
 	mkdir -p "$cache" "$work"
 }
 
@@ -116,6 +116,13 @@ make_package() {
 	deb=$(echo "$1"/dist/*.deb)
 }
 
+# tool NAME OPTION...: $work/NAME, a program for the guests
+tool() {
+	tool=$1
+	shift
+	gcc -static -O2 -Wall -Wextra -Werror -o "$work/$tool" "$top/tests/guest/$tool.c" "$@"
+}
+
 # copy_tree DIRECTORY: this tree, without what is built in it
 copy_tree() {
 	mkdir -p "$1"
@@ -169,19 +176,25 @@ warm() {
 	in_root /payload/warm.sh >"$dir/warm.log" 2>&1
 }
 
+# For qemu: whatever the guest does takes a nanosecond an instruction, and waiting no time.
+count_instructions="-icount shift=0,sleep=off -smp 1"
+
+# What the kernel prints when something is wrong with it.
+splat='BUG:|WARNING:|Oops|Call Trace|general protection|lockup|stall detected|self-detected stall|blocked for more than|KASAN|UBSAN|Kernel panic|possible .* locking|unreferenced object|refcount_t:'
+
 # qemu APPEND [OPTION...]: one run of a guest. Its kernel's console goes to
 # $dir/console, its report to standard output.
 #
-# Some faults of the emulation in QEMU 7.2 are kept away. With a thread for each CPU,
-# one may go on for ever to execute an int3 that another has taken back (seen in
-# __schedule(), as a tracepoint was switched off). And cmpxchg16b leaves rubbish in
+# Some faults of the emulation in QEMU 7.2 are kept away. With a thread for each CPU
+# ($threads is multi), one may go on for ever to execute an int3 that another has taken
+# back (seen in __schedule(), as a tracepoint was switched off). And cmpxchg16b leaves rubbish in
 # the flags, the trap flag among it: Debian 12's 6.12 dies of it in
 # kmem_cache_alloc(), within seconds. And a busy host may be too late for the kernel's
 # test of its timer, which then panics.
 qemu() {
 	append=$1
 	shift
-	[ "$ACCEL" != tcg ] || set -- -accel tcg,thread=single -cpu qemu64,-cx16 "$@"
+	[ "$ACCEL" != tcg ] || set -- -accel "tcg,thread=${threads:-single}" -cpu qemu64,-cx16 "$@"
 	[ "$ACCEL" = tcg ] || set -- -accel "$ACCEL" "$@"
 	timeout $timeout qemu-system-x86_64 -nodefaults -no-user-config -no-reboot \
 		-smp 2 -m 1G -display none \
@@ -199,11 +212,13 @@ guest_disks() {
 	: >"$dir/report"
 }
 
-# guest_boot ARGUMENTS: boot a guest with systemd from $dir's disks, with these
-# kernel arguments besides; rig.service in it runs /payload/run. Prints and keeps
-# its report.
+# guest_boot ARGUMENTS [OPTION...]: boot a guest with systemd from $dir's disks, with
+# these kernel arguments and options for QEMU besides; rig.service in it runs
+# /payload/run. Prints and keeps its report.
 guest_boot() {
-	qemu "root=/dev/vda rw $1" -initrd "$initrd" \
+	arguments=$1
+	shift
+	qemu "root=/dev/vda rw $arguments" -initrd "$initrd" "$@" \
 		-drive "file=$dir/disk.qcow2,if=virtio,cache=unsafe" \
 		-drive "file=$dir/payload.img,format=raw,if=virtio,readonly=on" \
 		-drive "file=$dir/boot.tar,format=raw,if=virtio" \

@@ -248,12 +248,12 @@ begins() {
 
 in_transition() {
 	insmod /payload/stall.ko
-	begins /tmp/load tcp-connect-logger load --timeout 10
+	begins /tmp/load tcp-connect-logger load --timeout 20
 	succeeds "stalled load: the transition begins" wait_until 10 test -e $patch/transition
 	status_is "stalled load" 3 "$is_loaded" "in transition: enabled for some tasks, not yet for all" off
 	wait
 	output=$(cat /tmp/load)
-	matches "stalled load: names the task, taken back" "tcp-connect-logger: some tasks would not take the livepatch within 10 s: it is not loaded. These tasks:
+	matches "stalled load: names the task, taken back" "tcp-connect-logger: some tasks would not take the livepatch within 20 s: it is not loaded. These tasks:
   [1-9]* stall
       *stall_sleep*
 5" "$output"
@@ -263,12 +263,12 @@ in_transition() {
 
 	echo 1 >$switch
 	insmod /payload/stall.ko
-	begins /tmp/unload tcp-connect-logger unload --timeout 5
+	begins /tmp/unload tcp-connect-logger unload --timeout 15
 	succeeds "stalled unload: the transition begins" wait_until 10 grep -q 0 $patch/enabled
 	status_is "stalled unload" 3 "$is_loaded" "in transition: disabled for some tasks, not yet for all" on
 	wait
 	output=$(cat /tmp/unload)
-	matches "stalled unload: names the task" "tcp-connect-logger: some tasks would not let go of the livepatch within 5 s: still loaded, logging is on. These tasks:
+	matches "stalled unload: names the task" "tcp-connect-logger: some tasks would not let go of the livepatch within 15 s: still loaded, logging is on. These tasks:
   [1-9]* stall
       *stall_sleep*
 5" "$output"
