@@ -36,6 +36,7 @@ help:
 	@echo 'make demo                  the package at work in a Debian guest'
 	@echo 'make test                  the whole suite; SUITES="bookworm ..." TESTS="bare ..." for a part'
 	@echo 'make matrix                every kernel of Debian, built and run: the table of README.md'
+	@echo 'make bench                 what a connect costs, beside other tools: bench/results; QUICK=1 for a part'
 
 modules clean:
 	@test -e $(KDIR)/Makefile || \
@@ -54,6 +55,7 @@ install:
 		$(INSTALL) -m 755 /dev/stdin $(DESTDIR)$(libexecdir)/$(NAME)/maintain
 	$(INSTALL_VERSIONED) cmd/$(NAME) | $(INSTALL) -m 755 /dev/stdin $(DESTDIR)$(sbindir)/$(NAME)
 	$(INSTALL_VERSIONED) cmd/$(NAME).8 | $(INSTALL) /dev/stdin $(DESTDIR)$(mandir)/man8/$(NAME).8
+	$(INSTALL_VERSIONED) kmod/tcp_connect_logger.4 | $(INSTALL) /dev/stdin $(DESTDIR)$(mandir)/man4/tcp_connect_logger.4
 	$(INSTALL) cmd/completion.bash $(DESTDIR)$(datadir)/bash-completion/completions/$(NAME)
 
 # Built in a copy, so that the tree stays as it is.
@@ -103,4 +105,7 @@ test:
 matrix:
 	TESTS="build bare" tests/run
 
-.PHONY: all help modules clean install deb rpm repo demo test matrix
+bench:
+	bench/run
+
+.PHONY: all help modules clean install deb rpm repo demo test matrix bench

@@ -402,7 +402,7 @@ versions() {
 
 	note "$(rpm --version)"
 	# Which other packages have where rpm is at home, and which rpm would leave behind.
-	mkdir -p /usr/lib/modprobe.d /usr/lib/modules-load.d /usr/share/licenses
+	mkdir -p /usr/lib/modprobe.d /usr/lib/modules-load.d /usr/share/licenses /usr/share/man/man4
 	succeeds "rpm: the source is built" \
 		rpmbuild --rebuild --nodeps --define "_topdir /tmp/rpm" /payload/*.src.rpm
 	one_after_another rpm /tmp/rpm/RPMS/noarch/*.rpm
