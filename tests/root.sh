@@ -9,7 +9,8 @@
 build_packages="busybox-static dkms gcc kmod make openssl udev"
 chroot_packages="$build_packages rpm sparse"
 guest_packages="$build_packages ccache curl dbus dnf initramfs-tools iproute2 procps rpm systemd-sysv"
-tracers_packages="$guest_packages auditd bpftrace libbpf-tools libc6-dev linux-perf trace-cmd"
+tracers_packages="$guest_packages auditd bpftrace libbpf-tools libc6-dev linux-perf trace-cmd
+	bpfcc-tools rsyslog"
 
 # apt_for ARCHIVES COMMAND [ARGUMENT...]: apt-get or apt-cache on the package lists
 # of some archives (bookworm, bookworm-backports), kept apart from this machine's

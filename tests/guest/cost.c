@@ -2,33 +2,47 @@
 /*
  * cost - what a system call costs
  *
- *	cost connect ADDRESS PORT	connect(2), of a socket that stays the same
- *	cost write FILE			write(2) of one byte
+ *	cost [-n COUNT] [-w] connect ADDRESS PORT	connect(2), of one socket
+ *	cost [-n COUNT] [-w] listener ADDRESS PORT	of a new one, to ourselves; IPv4
+ *	cost [-n COUNT] [-w] write FILE			write(2) of one byte
+ *	cost [-n COUNT] -p PROCESSES connect ADDRESS PORT
  *
- * Prints the median of 500, in ns; where an instruction takes one, as under QEMU's
- * -icount shift=0, that is how many instructions.
+ * Prints the median of the last 500 calls, in ns; where an instruction takes one, as
+ * under QEMU's -icount shift=0, that is how many instructions.
+ *
+ * With -w, that of the calling thread, and behind it, for how long a call keeps the whole
+ * machine from being idle, on one CPU: the kernel knows in /proc/timer_list how long that
+ * was idle, to the ns. A rest follows every 1000 calls, for whoever reads what they leave;
+ * a rest before tells what the machine does of itself.
+ *
+ * With -p, how long a call takes where so many processes share COUNT calls, each on a
+ * socket of its own.
  */
 #include <arpa/inet.h>
 #include <err.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define WARM 50
-#define COUNT 500
+#define LAST 500
+#define BATCH 1000
 
-static int fd;
+static int fd, peer = -1, listener;
 static struct sockaddr_storage to;
 static socklen_t length;
 
 static void call_connect(void)
 {
-	connect(fd, (struct sockaddr *)&to, length);
+	if (connect(fd, (struct sockaddr *)&to, length) && listener)
+		err(1, "connect");
 }
 
 static void call_write(void)
@@ -37,11 +51,35 @@ static void call_write(void)
 		err(1, "write");
 }
 
-static long long now(void)
+/*
+ * A new pair of sockets. Always with the same port: to look for one takes as long as it
+ * takes. So the old one goes without lingering.
+ */
+static void renew(void)
+{
+	const struct linger reset = { .l_onoff = 1 };
+	struct sockaddr_in from = *(struct sockaddr_in *)&to;
+
+	if (fd >= 0) {
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		close(fd);
+	}
+	if (peer >= 0)
+		close(peer);
+	fd = socket(to.ss_family, SOCK_STREAM, 0);
+	from.sin_port = htons(ntohs(from.sin_port) + 1);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&from, sizeof(from)))
+		err(1, "a socket");
+}
+
+/* Of a call; with -w, who reads what it leaves may run in between. */
+static clockid_t thread_clock = CLOCK_MONOTONIC;
+
+static long long time_of(clockid_t clock)
 {
 	struct timespec time;
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
+	clock_gettime(clock, &time);
 	return time.tv_sec * 1000000000LL + time.tv_nsec;
 }
 
@@ -52,19 +90,101 @@ static int compare(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-static long long median_of(void (*call)(void))
+static long long median_of(void (*call)(void), int count)
 {
-	static long long times[COUNT];
+	static long long times[LAST];
+	int kept = count < LAST ? count : LAST;
 
-	for (int i = -WARM; i < COUNT; i++) {
-		long long start = now();
+	for (int i = 0; i < count; i++) {
+		long long start;
 
+		if (listener)
+			renew();
+		start = time_of(thread_clock);
 		call();
-		if (i >= 0)
-			times[i] = now() - start;
+		times[i % LAST] = time_of(thread_clock) - start;
+		if (listener)
+			peer = accept(listener, NULL, NULL);
 	}
-	qsort(times, COUNT, sizeof(*times), compare);
-	return times[COUNT / 2];
+	qsort(times, kept, sizeof(*times), compare);
+	return times[kept / 2];
+}
+
+/* For how long the machine was not idle */
+static long long busy(void)
+{
+	FILE *file = fopen("/proc/timer_list", "r");
+	char line[256];
+	long long idle = -1;
+
+	while (file && idle < 0 && fgets(line, sizeof(line), file))
+		sscanf(line, " .idle_sleeptime : %lld", &idle);
+	if (idle < 0)
+		errx(1, "/proc/timer_list does not tell");
+	fclose(file);
+	return time_of(CLOCK_MONOTONIC) - idle;
+}
+
+/* For how long a batch and the rest behind it keep the machine from being idle */
+static long long busy_with(void (*call)(void), int count, long long *median)
+{
+	const struct timespec rest = { .tv_sec = 1 };
+	long long start = busy();
+
+	if (count)
+		*median = median_of(call, count);
+	nanosleep(&rest, NULL);
+	return busy() - start;
+}
+
+/* What a call adds to that, the median of the batches, and its own median, of the last */
+static long long whole_of(void (*call)(void), int count, long long *median)
+{
+	int batches = (count + BATCH - 1) / BATCH;
+	long long added[batches];
+
+	for (int i = 0; i < batches; i++) {
+		long long alone = busy_with(call, 0, NULL);
+
+		added[i] = (busy_with(call, BATCH, median) - alone) / BATCH;
+	}
+	qsort(added, batches, sizeof(*added), compare);
+	return added[batches / 2];
+}
+
+/* From when all are let go until the last has gone */
+static long long together(void (*call)(void), int count, int processes)
+{
+	const struct timespec meanwhile = { .tv_nsec = 300000000 };
+	long long start;
+	int gate[2];
+
+	if (pipe(gate))
+		err(1, "pipe");
+	for (int i = 0; i < processes; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			err(1, "fork");
+		if (!pid) {
+			char none;
+
+			close(gate[1]);
+			fd = socket(to.ss_family, SOCK_STREAM, 0);
+			if (fd < 0 || read(gate[0], &none, 1))
+				_exit(1);
+			for (int left = count / processes; left > 0; left--)
+				call();
+			_exit(0);
+		}
+	}
+	nanosleep(&meanwhile, NULL);
+	start = time_of(CLOCK_MONOTONIC);
+	close(gate[1]);
+	for (int i = 0, status; i < processes; i++)
+		if (wait(&status) < 0 || status)
+			errx(1, "a process has failed");
+	return (time_of(CLOCK_MONOTONIC) - start) / count;
 }
 
 int main(int argc, char **argv)
@@ -72,28 +192,70 @@ int main(int argc, char **argv)
 	struct sockaddr_in *in = (struct sockaddr_in *)&to;
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&to;
 	void (*call)(void) = call_connect;
+	long long added, median = 0;
+	bool whole = false;
+	int count = LAST, processes = 0, option;
 
-	if (argc == 4 && !strcmp(argv[1], "connect") &&
-	    inet_pton(AF_INET, argv[2], &in->sin_addr) == 1) {
+	while ((option = getopt(argc, argv, "n:p:w")) != -1) {
+		switch (option) {
+		case 'n':
+			count = atoi(optarg);
+			break;
+		case 'p':
+			processes = atoi(optarg);
+			break;
+		case 'w':
+			whole = true;
+			break;
+		default:
+			return 2;
+		}
+	}
+	argc -= optind;
+	argv += optind;
+
+	if (argc == 3 && inet_pton(AF_INET, argv[1], &in->sin_addr) == 1) {
 		in->sin_family = AF_INET;
-		in->sin_port = htons(atoi(argv[3]));
+		in->sin_port = htons(atoi(argv[2]));
 		length = sizeof(*in);
-	} else if (argc == 4 && !strcmp(argv[1], "connect") &&
-		   inet_pton(AF_INET6, argv[2], &in6->sin6_addr) == 1) {
+	} else if (argc == 3 && inet_pton(AF_INET6, argv[1], &in6->sin6_addr) == 1) {
 		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons(atoi(argv[3]));
+		in6->sin6_port = htons(atoi(argv[2]));
 		length = sizeof(*in6);
-	} else if (argc == 3 && !strcmp(argv[1], "write")) {
-		call = call_write;
-	} else {
-		errx(2, "usage: cost connect ADDRESS PORT | write FILE");
+	} else if (argc != 2 || strcmp(argv[0], "write")) {
+		errx(2, "usage: cost [-n COUNT] [-w | -p PROCESSES] connect|listener ADDRESS PORT | write FILE");
 	}
 
-	fd = call == call_write ? open(argv[2], O_WRONLY) :
-		socket(to.ss_family, SOCK_STREAM, 0);
+	if (!strcmp(argv[0], "write")) {
+		call = call_write;
+		fd = open(argv[1], O_WRONLY);
+	} else {
+		fd = socket(to.ss_family, SOCK_STREAM, 0);
+	}
 	if (fd < 0)
-		err(1, "%s", argv[2]);
+		err(1, "%s", argv[1]);
+	if (!strcmp(argv[0], "listener")) {
+		const int on = 1;
 
-	printf("%lld\n", median_of(call));
+		listener = fd;
+		fd = -1;
+		setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+		if (bind(listener, (struct sockaddr *)&to, length) || listen(listener, 8))
+			err(1, "%s", argv[1]);
+	}
+
+	median_of(call, WARM);
+	if (processes) {
+		printf("%lld\n", together(call, count, processes));
+		return 0;
+	}
+	if (!whole) {
+		printf("%lld\n", median_of(call, count));
+		return 0;
+	}
+
+	thread_clock = CLOCK_THREAD_CPUTIME_ID;
+	added = whole_of(call, count, &median);
+	printf("%lld %lld\n", median, added);
 	return 0;
 }

@@ -1,0 +1,242 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# guest-cost.sh ROUND BURST SUBJECT... - what each of these costs a connect, in a guest with
+# systemd in which an instruction takes a nanosecond
+#
+# BURST is of how many connections flat out it is counted what is kept; 0, not at all.
+# Prints, split by tabs: bench ROUND SUBJECT MEASURE VALUE. A subject that is not to be
+# had here is left out.
+
+# shellcheck source=tests/lib.sh
+. /payload/lib.sh
+
+round=$1 burst=$2
+shift 2
+ko=/payload/tcp-connect-logger.ko
+out=/tmp/out
+limit=/sys/module/tcp_connect_logger/parameters/rate_limit
+consumer=
+
+result() {
+	printf 'bench\t%s\t%s\t%s\t%s\n' "$round" "$subject" "$1" "$2"
+}
+
+# cost ARGUMENT...: with the medians of the thread and of the machine in $thread, $whole
+cost() {
+	figures=$(/payload/cost -w "$@") || figures="- -"
+	thread=${figures% *} whole=${figures#* }
+}
+
+# consume COMMAND...: in the background; what it prints goes to $out
+consume() {
+	"$@" >$out 2>/tmp/stderr &
+	consumer=$!
+}
+
+records() {
+	grep -a -c -e '-> 198\.51\.100\.1:9' -e '-> 127\.0\.0\.1:7777' "$@"
+}
+
+load() {
+	insmod $ko rate_limit=1000000 "$@"
+	wait_until 60 transition_over $patch
+}
+
+unload() {
+	disable_patch $patch
+	rmmod tcp_connect_logger
+}
+
+# ---- The subjects: start_X, fails if it is not to be had; kept_X, its records, if any;
+# stop_X, if there is more to it than to unload ours and to end the consumer
+
+start_nothing() { :; }
+
+start_empty() {
+	insmod /payload/empty.ko
+	wait_until 60 transition_over /sys/kernel/livepatch/empty
+}
+stop_empty() {
+	disable_patch /sys/kernel/livepatch/empty
+	rmmod empty
+}
+
+start_off() { load; }
+
+start_log() { load enabled=1; }
+kept_log() { dmesg | records; }
+
+start_kmsg() {
+	load enabled=1
+	consume cat /dev/kmsg
+}
+kept_kmsg() { records $out; }
+
+start_rsyslogd() {
+	load enabled=1
+	dmesg -C
+	systemctl start rsyslog
+	consumer=$(systemctl show -P MainPID rsyslog)
+}
+stop_rsyslogd() {
+	systemctl stop rsyslog.socket syslog.socket rsyslog
+	rm -f /var/log/syslog /var/log/kern.log
+}
+kept_rsyslogd() { records /var/log/kern.log; }
+
+start_journald() {
+	load enabled=1
+	systemctl start systemd-journald
+	consumer=$(systemctl show -P MainPID systemd-journald)
+}
+stop_journald() { no_journald; }
+kept_journald() { journalctl -k -o cat | records; }
+
+no_journald() {
+	systemctl stop systemd-journald.socket systemd-journald-dev-log.socket \
+		systemd-journald-audit.socket systemd-journald
+}
+
+start_event() {
+	takes_events || return
+	load
+	echo 1 >$event/enable
+	consume cat $tracing/trace_pipe
+}
+kept_event() { grep -c ' tcp_connect: ' $out; }
+
+start_hist() {
+	takes_events || return
+	load
+	echo 'hist:keys=comm,daddr,dport' >$event/trigger
+}
+kept_hist() { sed -n 's/^ *Hits: //p' $event/hist; }
+
+start_kprobe() { insmod /payload/kprobe.ko; }
+stop_kprobe() { rmmod kprobe; }
+kept_kprobe() { dmesg | records; }
+
+start_kprobe_event() {
+	echo 'p:bench tcp_v4_connect family=+0(%si):u16 port=+2(%si):u16 addr=+4(%si):u32' \
+		>$tracing/kprobe_events
+	echo 1 >$tracing/events/kprobes/bench/enable
+	consume cat $tracing/trace_pipe
+}
+stop_kprobe_event() {
+	echo 0 >$tracing/events/kprobes/bench/enable
+	echo >$tracing/kprobe_events
+}
+kept_kprobe_event() { grep -c ' bench: ' $out; }
+
+start_perf_trace() { consume perf trace -e connect -o $out; }
+kept_perf_trace() { grep -c 'connect(' $out; }
+
+start_auditd() {
+	systemctl start auditd
+	auditctl -a always,exit -F arch=b64 -S connect >/dev/null
+	consumer=$(systemctl show -P MainPID auditd)
+}
+stop_auditd() {
+	auditctl -D >/dev/null
+	auditctl -e 0 >/dev/null
+	kill "$consumer"
+	rm -f /var/log/audit/*
+}
+kept_auditd() { cat /var/log/audit/audit.log* | grep -c 'type=SYSCALL.* comm="cost"'; }
+
+start_libbpf() {
+	tool=$(command -v tcpconnect-libbpf || command -v tcpconnect) || return
+	consume stdbuf -oL "$tool"
+}
+kept_libbpf() { grep -c ' cost ' $out; }
+
+start_bcc() { consume stdbuf -oL python3 -u /usr/sbin/tcpconnect-bpfcc; }
+kept_bcc() { grep -c ' cost ' $out; }
+
+start_bpftrace() { consume bpftrace /usr/sbin/tcpconnect.bt; }
+kept_bpftrace() { grep -c ' cost ' $out; }
+
+# ---- The measures
+
+memory() {
+	sed -n "s/^$1 \([0-9]*\) .*/\1/p" /proc/modules
+}
+
+# ready: what starts slowly has seen a connect, or does not at all
+ready() {
+	/payload/cost -n 1 listener 127.0.0.1 7777 >/dev/null
+	sleep 1
+	[ "$("kept_$subject" 2>/dev/null)" != 0 ]
+}
+
+# burst KIND: how many of $burst connections flat out are kept, in $kept
+burst() {
+	dmesg -C
+	# Lines flat out take more than half of each second.
+	[ ! -e $limit ] || echo 0 >$limit
+	before=$("kept_$subject")
+	# shellcheck disable=SC2086 # words
+	/payload/cost -n "$burst" $1 >/dev/null
+	sleep 60
+	kept=$(($("kept_$subject") - before))
+	[ $kept -le "$burst" ] || kept=$burst	# there were some more, to warm up
+}
+
+stop() {
+	case $subject in
+	rsyslogd | journald | auditd) ;;
+	*)
+		[ -z "$consumer" ] || kill "$consumer"
+		wait
+		;;
+	esac
+	[ ! -d $patch ] || unload
+	! command -v "stop_$subject" >/dev/null || "stop_$subject"
+	consumer=
+	rm -f $out
+}
+
+measure() {
+	if ! "start_$subject"; then
+		note "$subject: not to be had here"
+		return
+	fi
+	case $subject in
+	perf_trace | libbpf | bcc | bpftrace)
+		if ! wait_until 60 ready; then
+			note "$subject: records nothing: $(one_line "$(cat /tmp/stderr)")"
+			stop
+			return
+		fi
+		;;
+	esac
+	sleep 5
+	cost -n 20000 connect 198.51.100.1 9
+	result fails_thread "$thread"
+	result fails_whole "$whole"
+	cost -n 5000 listener 127.0.0.1 7777
+	result full_thread "$thread"
+	result full_whole "$whole"
+	[ -z "$consumer" ] ||
+		result consumer_kib "$(sed -n 's/^Pss: *\([0-9]*\) kB/\1/p' "/proc/$consumer/smaps_rollup")"
+	for module in tcp_connect_logger kprobe; do
+		[ ! -e /sys/module/$module ] || result module_bytes "$(memory $module)"
+	done
+	if [ "$burst" -gt 0 ] && command -v "kept_$subject" >/dev/null; then
+		burst "connect 198.51.100.1 9"
+		[ "$kept" != 0 ] || burst "listener 127.0.0.1 7777"
+		result kept "$kept"
+	fi
+	stop
+}
+
+printf 'bench\t0\tkernel\trelease\t%s\n' "$(uname -r)"
+echo 4 >/proc/sys/kernel/printk
+systemctl stop rsyslog.socket syslog.socket rsyslog auditd 2>/dev/null
+no_journald
+sleep 60
+for subject in "$@"; do
+	measure
+done
+echo end

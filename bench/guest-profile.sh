@@ -1,0 +1,39 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# guest-profile.sh - connects of which the rig records every instruction, in a guest with
+# busybox: it says where the kernel's functions are, and when to record
+#
+#	symbol ADDRESS NAME	of /proc/kallsyms
+#	profile SUBJECT		record, and then answer
+
+# shellcheck source=tests/lib.sh
+. /payload/lib.sh
+
+# profile SUBJECT
+profile() {
+	while :; do
+		/payload/cost -n 100000 connect 198.51.100.1 9 >/dev/null
+	done &
+	sleep 0.1
+	echo "profile $1"
+	read -r _ </dev/ttyS1
+	kill $!
+	killall cost
+}
+
+echo 4 >/proc/sys/kernel/printk
+sleep 45
+profile nothing
+insmod /payload/tcp-connect-logger.ko rate_limit=0
+wait_until 60 transition_over $patch
+awk '$2 ~ /^[tTwW]$/ { print "symbol", $1, $3 }' /proc/kallsyms
+profile off
+echo 1 >$switch
+profile log
+echo 0 >$switch
+if takes_events; then
+	echo 1 >$event/enable
+	profile event
+fi
+echo end
