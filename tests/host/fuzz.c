@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz - a process's name in a record, whatever it is: the record reads back
+ * fuzz - a process's name in a record, whatever it is: what the module writes, follow and
+ * top read back
  *
  * For libFuzzer. The first bytes of its input are the name, others what a function
- * begins with.
+ * begins with; all of it what follows "pid=" in a line.
  */
 #include <assert.h>
 #include <stddef.h>
@@ -11,33 +12,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
+#include <wctype.h>
 
 typedef uint8_t u8;
 #define TASK_COMM_LEN 16
 
 #include "../../src/entry.h"
 #include "../../src/record.h"
+#include "../../cmd/record.c"
 
-/* The words of a record, split at spaces and at the first '='. */
-static void parse(char *line, const char *comm)
+/* Whatever is taken for a record is printable, and reads back from what is printed. */
+static void parse(const uint8_t *data, size_t size)
 {
-	static const char * const keys[] = { "tcp_connect_logger:", "pid", "uid", "comm", "->" };
-	char *value, *word = strtok(line, " ");
-	size_t n = 0;
+	char line[256], comm[PRINTABLE_LEN], to[DESTINATION_LEN];
+	struct record record;
 
-	for (; word; word = strtok(NULL, " "), n++) {
-		if (n == 5) {
-			assert(!strcmp(word, "[2001:db8::1]:443"));
-			continue;
-		}
-		value = strchr(word, '=');
-		if (value)
-			*value++ = '\0';
-		assert(n < 5 && !strcmp(word, keys[n]));
-		if (n == 3)
-			assert(!strcmp(value, comm));
-	}
-	assert(n == 6);
+	snprintf(line, sizeof(line), "tcp_connect_logger: pid=%.*s", (int)size, (const char *)data);
+	if (!record_parse(line, &record))
+		return;
+	assert(strlen(record.comm) < COMM_LEN);
+	assert(record_printable_comm(record.comm, comm) >= 0);
+	for (const char *p = comm; *p; p++)
+		assert(*p >= ' ' && *p < 0x7f);	/* in the locale C */
+	assert(strlen(record_destination(&record, to)) < DESTINATION_LEN);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -45,30 +43,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Each as long as it may look, so that ASan sees it look further. */
 	char *comm = calloc(1, TASK_COMM_LEN), *text = malloc(TCL_COMM_LEN);
 	u8 *code = calloc(1, TCL_ENTRY_MAX);
-	char back[TASK_COMM_LEN] = "", line[256];
-	size_t n = 0;
+	char line[256], to[DESTINATION_LEN];
+	struct record record;
+	size_t n;
 
 	memcpy(comm, data, size < TASK_COMM_LEN ? size : TASK_COMM_LEN);
 	tcl_escape_comm(text, comm);
 	comm[TASK_COMM_LEN - 1] = '\0';
 
-	for (const char *p = text; *p; n++) {
-		unsigned int value = (u8)*p;
-
+	for (const char *p = text; *p; p++)
 		assert(*p > ' ' && *p < 0x7f && !strchr("\"'=>", *p));
-		if (*p == '\\') {
-			assert(sscanf(p, "\\x%2x", &value) == 1);
-			p += 3;
-		}
-		p++;
-		assert(n < TASK_COMM_LEN - 1);
-		back[n] = value;
-	}
-	assert(!strcmp(back, comm));
 	snprintf(line, sizeof(line),
-		 "tcp_connect_logger: pid=1 uid=0 comm=%s -> [2001:db8::1]:443", text);
-	assert(!strchr(line, '\n'));
-	parse(line, n ? text : "");
+		 "tcp_connect_logger: pid=1 uid=4294967295 comm=%s -> [2001:db8::1%%7]:443", text);
+	assert(record_parse(line, &record));
+	assert(record.pid == 1 && record.uid == UINT_MAX && !strcmp(record.comm, comm));
+	assert(!strcmp(record_destination(&record, to), "[2001:db8::1%7]:443"));
+	parse(data, size);
 
 	if (size > TASK_COMM_LEN)
 		memcpy(code, data + TASK_COMM_LEN, size - TASK_COMM_LEN < TCL_ENTRY_MAX ?

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * unit - the module's pure functions, on bytes that no kernel at hand has
+ * unit - the module's pure functions, on bytes that no kernel at hand has, and how its
+ * lines are read again
  *
  * Reports as the guests do, see tests/rig.sh.
  */
@@ -10,12 +11,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
+#include <wctype.h>
 
 typedef uint8_t u8;
 #define TASK_COMM_LEN 16
 
 #include "../../src/entry.h"
 #include "../../src/record.h"
+#include "../../cmd/record.c"
 
 static void report(bool ok, const char *name)
 {
@@ -114,9 +118,52 @@ static void test_escape(void)
 	report(plain, "comm: a plain name is as it is");
 }
 
+static void test_parse(void)
+{
+	static const struct {
+		const char *line, *comm, *destination;
+		int pid;
+		unsigned int uid;
+	} good[] = {
+		{ "8421 uid=1053 comm=curl -> 93.184.216.34:80", "curl", "93.184.216.34:80", 8421, 1053 },
+		{ "1 uid=4294967295 comm= -> 0.0.0.0:0", "", "0.0.0.0:0", 1, 4294967295 },
+		{ "2147483647 uid=0 comm=a\\x20\\x3d\\xff -> [::]:65535", "a =\xff", "[::]:65535", 2147483647, 0 },
+		{ "1 uid=0 comm=x -> [fe80::1%4294967295]:443", "x", "[fe80::1%4294967295]:443", 1, 0 },
+		{ "1 uid=0 comm=123456789012345 -> [::ffff:1.2.3.4]:1", "123456789012345", "[::ffff:1.2.3.4]:1", 1, 0 },
+	};
+	static const char * const bad[] = {
+		"", "x uid=0 comm=x -> 1.2.3.4:1", "-1 uid=0 comm=x -> 1.2.3.4:1", "2147483648 uid=0 comm=x -> 1.2.3.4:1",
+		"1  uid=0 comm=x -> 1.2.3.4:1", "1 uid=4294967296 comm=x -> 1.2.3.4:1", "1 uid=0 comm=x",
+		"1 uid=0 comm=1234567890123456 -> 1.2.3.4:1", "1 uid=0 comm=\\ -> 1.2.3.4:1",
+		"1 uid=0 comm=\\x4 -> 1.2.3.4:1", "1 uid=0 comm=\\x4G -> 1.2.3.4:1", "1 uid=0 comm=x y -> 1.2.3.4:1",
+		"1 uid=0 comm=x -> 1.2.3.4", "1 uid=0 comm=x -> 1.2.3.4:", "1 uid=0 comm=x -> 1.2.3.4:65536",
+		"1 uid=0 comm=x -> 1.2.3.4:1 ", "1 uid=0 comm=x -> 1.2.3:1", "1 uid=0 comm=x -> [1.2.3.4]:1",
+		"1 uid=0 comm=x -> [::1:1", "1 uid=0 comm=x -> [::1%]:1", "1 uid=0 comm=x -> [::1]1", "1 uid=0 comm=x -> ::1:1",
+		"1 uid=0 comm=x -> [0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]:1",
+	};
+	struct record record;
+	char line[128], name[160], text[DESTINATION_LEN];
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		snprintf(line, sizeof(line), "tcp_connect_logger: pid=%s", good[i].line);
+		snprintf(name, sizeof(name), "record: pid=%s", good[i].line);
+		report(record_parse(line, &record) && record.pid == good[i].pid &&
+		       record.uid == good[i].uid && !strcmp(record.comm, good[i].comm) &&
+		       !strcmp(record_destination(&record, text), good[i].destination), name);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(line, sizeof(line), "tcp_connect_logger: pid=%s", bad[i]);
+		snprintf(name, sizeof(name), "no record: pid=%s", bad[i]);
+		report(!record_parse(line, &record), name);
+	}
+	report(!record_parse("tcp_connect_logger: loaded, logging disabled", &record),
+	       "no record: what else the module says");
+}
+
 int main(void)
 {
 	test_entry();
 	test_escape();
+	test_parse();
 	return 0;
 }

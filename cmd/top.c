@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * top - which processes connect where, most first; tcp-connect-logger(8)
+ *
+ * The kernel counts, by hist triggers on the trace event in a trace instance of our own
+ * (Documentation/trace/histogram.rst). Where it takes no events of a livepatch, the
+ * records in the log are counted here.
+ */
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <locale.h>
+#include <search.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <tracefs.h>
+#include <unistd.h>
+
+#include "record.h"
+#include "source.h"
+
+static const char usage[] =
+	"usage: tcp-connect-logger top [OPTION...]\n"
+	"\n"
+	"Shows which processes, by their names, connect where, and how often since it was\n"
+	"started, most first, until interrupted: in place on a terminal, else one table after\n"
+	"another.\n"
+	"\n"
+	"  --interval SECONDS  how long until the next; 2\n"
+	"  --count N           end after so many\n"
+	"  --kmsg              count what is logged, in the kernel's log, also where there\n"
+	"                      is the trace event or a journal\n"
+	"  --help\n";
+
+/**
+ * struct row - connections of a name to a destination
+ * @record: name and destination, all else 0; IPv6 of a histogram without port
+ * @count: how many since the start
+ * @before: how many of them were shown before
+ */
+struct row {
+	struct record record;
+	uint64_t count, before;
+};
+
+static void *rows;		/* a tree, tsearch(3) */
+static struct row **order;	/* its rows, in the order in which they are shown */
+static size_t nr_rows;
+static uint64_t total;		/* connections */
+static uint64_t missed;		/* connections, or lines of the log, that are in no row */
+
+/* Records have no holes that matter: they are cleared before they are filled. */
+static int compare_rows(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	return memcmp(&x->record, &y->record, sizeof(x->record));
+}
+
+static struct row *row_of(const struct record *record)
+{
+	struct row *row = calloc(1, sizeof(*row)), **found;
+
+	if (!row)
+		err(FAILED, NULL);
+	row->record = *record;
+	row->record.pid = 0;
+	row->record.uid = 0;
+	found = tsearch(row, &rows, compare_rows);
+	if (!found)
+		err(FAILED, NULL);
+	if (*found != row) {
+		free(row);
+		return *found;
+	}
+	order = reallocarray(order, nr_rows + 1, sizeof(*order));
+	if (!order)
+		err(FAILED, NULL);
+	order[nr_rows++] = row;
+	return row;
+}
+
+/* ---- The kernel's histograms ---- */
+
+#define SYSTEM "tcp_connect_logger"
+#define EVENT "tcp_connect"
+
+/*
+ * A trigger takes three keys (TRACING_MAP_KEYS_MAX), and an IPv6 address is two. So its
+ * ports are counted by themselves.
+ */
+static const char * const triggers[] = {
+	"hist:keys=comm,daddr,dport:size=16384 if family == 2",
+	"hist:keys=comm,daddr6_hi,daddr6_lo:size=16384 if family == 10",
+	"hist:keys=daddr6_hi,daddr6_lo,dport:size=16384 if family == 10",
+};
+
+/* A port that an IPv6 address was asked for at. */
+struct port {
+	unsigned char addr[sizeof(struct in6_addr)];
+	unsigned int port;
+};
+
+static struct port *ports;
+static size_t nr_ports;
+
+#define INSTANCE "tcp-connect-logger-"
+
+static struct tracefs_instance *instance;
+
+/* Of one that was killed. */
+static int remove_dead(const char *name, void *context)
+{
+	struct tracefs_instance *dead;
+	int pid;
+
+	(void)context;
+	if (sscanf(name, INSTANCE "%d", &pid) != 1 || !kill(pid, 0) || errno != ESRCH)
+		return 0;
+	dead = tracefs_instance_create(name);
+	if (dead) {
+		tracefs_instance_destroy(dead);
+		tracefs_instance_free(dead);
+	}
+	return 0;
+}
+
+/* The triggers go with it (__remove_instance() in kernel/trace/trace.c). */
+static void remove_instance(void)
+{
+	if (tracefs_instance_destroy(instance))
+		warn("the trace instance %s is left behind", tracefs_instance_get_name(instance));
+	tracefs_instance_free(instance);
+}
+
+static void make_instance(void)
+{
+	char name[64];
+
+	tracefs_instances_walk(remove_dead, NULL);
+	snprintf(name, sizeof(name), INSTANCE "%d", getpid());
+	instance = tracefs_instance_create(name);
+	if (!instance)
+		err(FAILED, "a trace instance");
+	atexit(remove_instance);
+	for (size_t i = 0; i < sizeof(triggers) / sizeof(*triggers); i++)
+		if (tracefs_event_file_append(instance, SYSTEM, EVENT, "trigger", triggers[i]) < 0)
+			err(FAILED, "the trigger %s", triggers[i]);
+}
+
+/*
+ * What the name in an entry has behind it; a name has any bytes, line ends among them, but
+ * at most 15, and is filled up with spaces to more than that.
+ */
+static const char *take_comm(const char *text, char comm[COMM_LEN])
+{
+	size_t length = COMM_LEN - 1;
+
+	if (strnlen(text, length) < length)
+		return NULL;
+	memcpy(comm, text, length);
+	text += length;
+	while (length && comm[length - 1] == ' ')
+		comm[--length] = '\0';
+	return text + strspn(text, " ");
+}
+
+static void put_number(unsigned char *to, uint64_t number, int bytes)
+{
+	while (bytes--) {
+		to[bytes] = number;
+		number >>= 8;
+	}
+}
+
+static void add_port(const unsigned char *addr, unsigned int port)
+{
+	ports = reallocarray(ports, nr_ports + 1, sizeof(*ports));
+	if (!ports)
+		err(FAILED, NULL);
+	memcpy(ports[nr_ports].addr, addr, sizeof(ports->addr));
+	ports[nr_ports++].port = port;
+}
+
+/*
+ * What follows an entry, of hist_trigger_print_key() in kernel/trace/trace_events_hist.c;
+ * NULL if it is not one of those that are expected.
+ */
+static const char *take_entry(const char *text)
+{
+	struct record record;
+	uint64_t high, low, port, count;
+	char line[256];
+	size_t length;
+	bool has_comm = !strncmp(text, "{ comm: ", strlen("{ comm: "));
+
+	memset(&record, 0, sizeof(record));
+	if (has_comm)
+		text = take_comm(text + strlen("{ comm: "), record.comm);
+	if (!text)
+		return NULL;
+	length = strcspn(text, "\n");
+	if (length >= sizeof(line))
+		return NULL;
+	memcpy(line, text, length);
+	line[length] = '\0';
+
+	if (has_comm && sscanf(line, ", daddr: %" SCNu64 ", dport: %" SCNu64
+			       " } hitcount: %" SCNu64, &low, &port, &count) == 3) {
+		record.family = AF_INET;
+		record.port = port;
+		put_number(record.addr, low, 4);
+		row_of(&record)->count = count;
+	} else if (has_comm && sscanf(line, ", daddr6_hi: %" SCNu64 ", daddr6_lo: %" SCNu64
+				      " } hitcount: %" SCNu64, &high, &low, &count) == 3) {
+		record.family = AF_INET6;
+		put_number(record.addr, high, 8);
+		put_number(record.addr + 8, low, 8);
+		row_of(&record)->count = count;
+	} else if (!has_comm && sscanf(line, "{ daddr6_hi: %" SCNu64 ", daddr6_lo: %" SCNu64
+				       ", dport: %" SCNu64, &high, &low, &port) == 3) {
+		put_number(record.addr, high, 8);
+		put_number(record.addr + 8, low, 8);
+		add_port(record.addr, port);
+		count = 0;	/* those are in the others */
+	} else {
+		return NULL;
+	}
+	total += count;
+	return text + length;
+}
+
+static void read_histograms(void)
+{
+	char *hist = tracefs_event_file_read(instance, SYSTEM, EVENT, "hist", NULL);
+	const char *text = hist;
+	uint64_t dropped;
+
+	if (!hist)
+		err(FAILED, "the kernel's histogram");
+	total = 0;
+	missed = 0;
+	nr_ports = 0;
+	while (*text) {
+		if (*text == '{') {
+			text = take_entry(text);
+			if (!text)
+				errx(FAILED, "this version does not know such histograms");
+		} else if (!strncmp(text, "    Dropped: ", strlen("    Dropped: "))) {
+			dropped = strtoull(text + strlen("    Dropped: "), NULL, 10);
+			missed += dropped;
+		}
+		text += strcspn(text, "\n");
+		text += *text == '\n';
+	}
+	free(hist);
+}
+
+/* Behind the address, if there is just one. */
+static const char *port_of(const struct record *record)
+{
+	static char text[sizeof("65535")];
+	int found = 0;
+
+	for (size_t i = 0; i < nr_ports && found < 2; i++) {
+		if (!memcmp(ports[i].addr, record->addr, sizeof(record->addr))) {
+			snprintf(text, sizeof(text), "%u", ports[i].port & 0xffff);
+			found++;
+		}
+	}
+	return found == 1 ? text : "*";
+}
+
+/* ---- The log ---- */
+
+static void count_message(const struct message *message)
+{
+	struct record record;
+	unsigned long held_back;
+
+	missed += message->lost;
+	if (record_parse(message->text, &record)) {
+		row_of(&record)->count++;
+		total++;
+	} else if (sscanf(message->text, "tcp_connect_logger: %lu connections not logged",
+			  &held_back) == 1) {
+		missed += held_back;
+	}
+}
+
+static void read_log(struct source *source)
+{
+	struct message message;
+
+	/* Not for ever: somebody may want to see it. */
+	for (int n = 0; n < 10000 && source_next(source, &message); n++)
+		count_message(&message);
+}
+
+/* ---- The table ---- */
+
+static int compare_counts(const void *a, const void *b)
+{
+	const struct row *x = *(struct row * const *)a, *y = *(struct row * const *)b;
+
+	if (x->count != y->count)
+		return x->count < y->count ? 1 : -1;
+	return compare_rows(x, y);
+}
+
+static void show(void)
+{
+	bool terminal = isatty(STDOUT_FILENO);
+	struct winsize size;
+	size_t shown = nr_rows;
+
+	qsort(order, nr_rows, sizeof(*order), compare_counts);
+	if (terminal) {
+		fputs("\033[H\033[J", stdout);	/* from the first line, what is there goes */
+		if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_row > 4 &&
+		    shown > size.ws_row - 4u)
+			shown = size.ws_row - 4;
+	}
+	printf("%" PRIu64 " connections in %zu rows", total, nr_rows);
+	if (shown < nr_rows)
+		printf(", the first %zu shown", shown);
+	if (missed)
+		printf(", %" PRIu64 " more not counted", missed);
+	printf("\n\n%10s %10s %-15s %s\n", "COUNT", "NEW", "COMM", "DESTINATION");
+	for (size_t i = 0; i < shown; i++) {
+		struct row *row = order[i];
+		char comm[PRINTABLE_LEN], to[DESTINATION_LEN];
+		int columns = record_printable_comm(row->record.comm, comm);
+
+		printf("%10" PRIu64 " %10" PRIu64 " %s%*s ", row->count, row->count - row->before,
+		       comm, columns < COMM_LEN - 1 ? COMM_LEN - 1 - columns : 0, "");
+		if (instance && row->record.family == AF_INET6)
+			printf("[%s]:%s\n", record_address(&row->record, to),
+			       port_of(&row->record));
+		else
+			printf("%s\n", record_destination(&row->record, to));
+	}
+	if (!terminal)
+		putchar('\n');
+	for (size_t i = 0; i < nr_rows; i++)
+		order[i]->before = order[i]->count;
+	if (fflush(stdout) && errno != EPIPE)
+		err(FAILED, "standard output");
+}
+
+/* until_next(): count for so many milliseconds; false at the end */
+static bool until_next(struct source *source, int interval)
+{
+	uint64_t now = monotonic_usec(), end = now + interval * UINT64_C(1000);
+	enum wake wake = WAKE_SOURCE;
+
+	for (; now < end && wake != WAKE_END; now = monotonic_usec()) {
+		wake = wait_for(source, (end - now) / 1000 + 1);
+		if (source)
+			read_log(source);
+	}
+	return wake != WAKE_END;
+}
+
+static unsigned long positive(const char *text, const char *what)
+{
+	char *end;
+	unsigned long number = strtoul(text, &end, 10);
+
+	if (*text < '1' || *text > '9' || *end || number > 86400)
+		errx(USAGE, "%s is a number from 1 to 86400, not %s", what, text);
+	return number;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "interval", required_argument, NULL, 'i' },
+		{ "count", required_argument, NULL, 'c' },
+		{ "kmsg", no_argument, NULL, 'k' },
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	struct source *source = NULL;
+	unsigned long interval = 2, count = 0;
+	bool kmsg = false;
+	int option;
+
+	program_invocation_short_name = "tcp-connect-logger";
+	argv[0] = program_invocation_short_name;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'i':
+			interval = positive(optarg, "an interval");
+			break;
+		case 'c':
+			count = positive(optarg, "a count");
+			break;
+		case 'k':
+			kmsg = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return DONE;
+		default:
+			errx(USAGE, "see: tcp-connect-logger top --help");
+		}
+	}
+	if (optind < argc)
+		errx(USAGE, "what is %s? See: tcp-connect-logger top --help", argv[optind]);
+
+	setlocale(LC_CTYPE, "");
+	catch_end();
+	if (!kmsg && tracefs_event_file_exists(NULL, SYSTEM, EVENT, "hist"))
+		make_instance();
+	else
+		source = source_open(kmsg);
+	say_state(source);
+
+	for (unsigned long shown = 0; !count || shown < count; shown++) {
+		if (!until_next(source, interval * 1000))
+			break;
+		if (instance)
+			read_histograms();
+		show();
+	}
+	source_close(source);
+	return DONE;
+}
