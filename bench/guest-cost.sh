@@ -22,7 +22,7 @@ result() {
 	printf 'bench\t%s\t%s\t%s\t%s\n' "$round" "$subject" "$1" "$2"
 }
 
-# cost ARGUMENT...: with the medians of the thread and of the machine in $thread, $whole
+# cost ARGUMENT...: with what the thread and the machine take in $thread, $whole
 cost() {
 	figures=$(/payload/cost -w "$@") || figures="- -"
 	thread=${figures% *} whole=${figures#* }
@@ -215,7 +215,7 @@ measure() {
 	cost -n 20000 connect 198.51.100.1 9
 	result fails_thread "$thread"
 	result fails_whole "$whole"
-	cost -n 5000 listener 127.0.0.1 7777
+	cost -n 10000 listener 127.0.0.1 7777
 	result full_thread "$thread"
 	result full_whole "$whole"
 	[ -z "$consumer" ] ||
@@ -233,7 +233,7 @@ measure() {
 
 printf 'bench\t0\tkernel\trelease\t%s\n' "$(uname -r)"
 echo 4 >/proc/sys/kernel/printk
-systemctl stop rsyslog.socket syslog.socket rsyslog auditd 2>/dev/null
+systemctl stop rsyslog.socket syslog.socket rsyslog auditd prometheus-node-exporter 2>/dev/null
 no_journald
 sleep 60
 for subject in "$@"; do

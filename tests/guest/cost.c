@@ -7,8 +7,9 @@
  *	cost [-n COUNT] [-w] write FILE			write(2) of one byte
  *	cost [-n COUNT] -p PROCESSES connect ADDRESS PORT
  *
- * Prints the median of the last 500 calls, in ns; where an instruction takes one, as
- * under QEMU's -icount shift=0, that is how many instructions.
+ * Prints what a call takes, in ns: the mean of the middle half of the last 500, so that
+ * neither a timer's tick counts nor which of two ways just half of them have gone. Where an
+ * instruction takes a ns, as under QEMU's -icount shift=0, that is how many instructions.
  *
  * With -w, that of the calling thread, and behind it, for how long a call keeps the whole
  * machine from being idle, on one CPU: the kernel knows in /proc/timer_list how long that
@@ -90,7 +91,18 @@ static int compare(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-static long long median_of(void (*call)(void), int count)
+/* The mean of the middle half, which it sorts. */
+static long long middle(long long *values, int count)
+{
+	long long sum = 0;
+
+	qsort(values, count, sizeof(*values), compare);
+	for (int i = count / 4; i < count - count / 4; i++)
+		sum += values[i];
+	return sum / (count - 2 * (count / 4));
+}
+
+static long long middle_of(void (*call)(void), int count)
 {
 	static long long times[LAST];
 	int kept = count < LAST ? count : LAST;
@@ -106,8 +118,7 @@ static long long median_of(void (*call)(void), int count)
 		if (listener)
 			peer = accept(listener, NULL, NULL);
 	}
-	qsort(times, kept, sizeof(*times), compare);
-	return times[kept / 2];
+	return middle(times, kept);
 }
 
 /* For how long the machine was not idle */
@@ -126,19 +137,19 @@ static long long busy(void)
 }
 
 /* For how long a batch and the rest behind it keep the machine from being idle */
-static long long busy_with(void (*call)(void), int count, long long *median)
+static long long busy_with(void (*call)(void), int count, long long *itself)
 {
 	const struct timespec rest = { .tv_sec = 1 };
 	long long start = busy();
 
 	if (count)
-		*median = median_of(call, count);
+		*itself = middle_of(call, count);
 	nanosleep(&rest, NULL);
 	return busy() - start;
 }
 
-/* What a call adds to that, the median of the batches, and its own median, of the last */
-static long long whole_of(void (*call)(void), int count, long long *median)
+/* What a call adds to that, of the middle batches, and what it takes itself, of the last */
+static long long whole_of(void (*call)(void), int count, long long *itself)
 {
 	int batches = (count + BATCH - 1) / BATCH;
 	long long added[batches];
@@ -146,10 +157,9 @@ static long long whole_of(void (*call)(void), int count, long long *median)
 	for (int i = 0; i < batches; i++) {
 		long long alone = busy_with(call, 0, NULL);
 
-		added[i] = (busy_with(call, BATCH, median) - alone) / BATCH;
+		added[i] = (busy_with(call, BATCH, itself) - alone) / BATCH;
 	}
-	qsort(added, batches, sizeof(*added), compare);
-	return added[batches / 2];
+	return middle(added, batches);
 }
 
 /* From when all are let go until the last has gone */
@@ -192,7 +202,7 @@ int main(int argc, char **argv)
 	struct sockaddr_in *in = (struct sockaddr_in *)&to;
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&to;
 	void (*call)(void) = call_connect;
-	long long added, median = 0;
+	long long added, itself = 0;
 	bool whole = false;
 	int count = LAST, processes = 0, option;
 
@@ -244,18 +254,18 @@ int main(int argc, char **argv)
 			err(1, "%s", argv[1]);
 	}
 
-	median_of(call, WARM);
+	middle_of(call, WARM);
 	if (processes) {
 		printf("%lld\n", together(call, count, processes));
 		return 0;
 	}
 	if (!whole) {
-		printf("%lld\n", median_of(call, count));
+		printf("%lld\n", middle_of(call, count));
 		return 0;
 	}
 
 	thread_clock = CLOCK_THREAD_CPUTIME_ID;
-	added = whole_of(call, count, &median);
-	printf("%lld %lld\n", median, added);
+	added = whole_of(call, count, &itself);
+	printf("%lld %lld\n", itself, added);
 	return 0;
 }
