@@ -20,6 +20,9 @@ udevrulesdir = $(prefix)/lib/udev/rules.d
 modulesloaddir = $(prefix)/lib/modules-load.d
 modprobedir = $(prefix)/lib/modprobe.d
 
+unitdir = $(prefix)/lib/systemd/system
+docdir = $(datadir)/doc/$(NAME)
+
 modulesrc = $(DESTDIR)$(usrsrc)/$(NAME)-$(VERSION)
 INSTALL = install -D -m 644
 INSTALL_VERSIONED = sed 's/\#MODULE_VERSION\#/$(VERSION)/'
@@ -29,9 +32,12 @@ all: modules
 help:
 	@echo 'make [KVER=6.1.0-9-amd64]  build src/$(NAME).ko for a kernel, else the running one'
 	@echo 'make clean [KVER=...]      remove what that left'
+	@echo 'make tools                 build follow and top, which are programs'
 	@echo 'make install [DESTDIR=...] install everything but the module, for DKMS to build'
-	@echo 'make deb                   dist/$(NAME)-dkms_$(VERSION)_all.deb'
-	@echo 'make rpm                   dist/$(NAME)-dkms-$(VERSION)-$(RELEASE).noarch.rpm and .src.rpm'
+	@echo 'make install-tools [...]   install follow, top, and what is for many machines'
+	@echo 'make deb                   dist/$(NAME)-dkms_$(VERSION)_all.deb, $(NAME)_$(VERSION)_*.deb'
+	@echo 'make rpm                   dist/$(NAME)-dkms-$(VERSION)-$(RELEASE).noarch.rpm,'
+	@echo '                           $(NAME)-$(VERSION)-$(RELEASE).*.rpm and .src.rpm'
 	@echo 'make repo KEY=...          dist/apt and dist/rpm, repositories signed by that key of gpg'
 	@echo 'make demo                  the package at work in a Debian guest'
 	@echo 'make test                  the whole suite; SUITES="bookworm ..." TESTS="bare ..." for a part'
@@ -61,13 +67,34 @@ install:
 # Built in a copy, so that the tree stays as it is.
 build = build
 dist = dist
-sources = LICENSE Makefile README.md cmd debian dkms.conf kmod rpm src udev
+sources = LICENSE Makefile README.md cmd debian dkms.conf fleet kmod rpm src udev
+
+CFLAGS ?= -O2 -g
+# The same to the bit, wherever it is built
+tools_cflags = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wmissing-prototypes \
+	-ffile-prefix-map=$(CURDIR)=.
+tools_needs = jansson libsystemd libtracefs
+
+tools: $(build)/follow $(build)/top
+
+$(build)/follow $(build)/top: $(build)/%: cmd/%.c cmd/record.c cmd/source.c cmd/record.h cmd/source.h
+	@pkg-config $(tools_needs) || \
+		{ echo 'what is missing is in Debian libjansson-dev libsystemd-dev libtraceevent-dev libtracefs-dev'; exit 1; }
+	@mkdir -p $(build)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(tools_cflags) $(LDFLAGS) -o $@ $(filter %.c,$^) \
+		-Wl,--as-needed $$(pkg-config --cflags --libs $(tools_needs))
+
+install-tools: tools
+	$(INSTALL) -m 755 -t $(DESTDIR)$(libexecdir)/$(NAME) $(build)/follow $(build)/top
+	$(INSTALL) -t $(DESTDIR)$(unitdir) fleet/$(NAME)-metrics.service fleet/$(NAME)-metrics.timer
+	$(INSTALL) -t $(DESTDIR)$(docdir)/examples $(wildcard fleet/*.conf fleet/*.rulebase)
+	$(INSTALL) fleet/README $(DESTDIR)$(docdir)/README.fleet
 
 deb:
 	rm -rf $(build)/deb
 	mkdir -p $(build)/deb/$(NAME) $(dist)
 	cp -a $(sources) $(build)/deb/$(NAME)
-	cd $(build)/deb/$(NAME) && dpkg-buildpackage --build=all --unsigned-changes
+	cd $(build)/deb/$(NAME) && dpkg-buildpackage --build=binary --unsigned-changes
 	mv $(build)/deb/$(NAME)-dkms_* $(build)/deb/$(NAME)_* $(dist)
 
 # Of one tree the same to the bit, whoever makes it, when and where: the .src.rpm, which
@@ -84,13 +111,13 @@ rpm:
 	tar --create --exclude-from=.gitignore --transform='s!^!$(NAME)-$(VERSION)/!' --sort=name \
 		--owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime=@$(EPOCH) \
 		$(sources) | gzip -9n | $(INSTALL) /dev/stdin $(build)/rpm/$(NAME)-$(VERSION).tar.gz
-	{ $(INSTALL_VERSIONED) rpm/$(NAME)-dkms.spec | sed 's/#RELEASE#/$(RELEASE)/'; \
+	{ $(INSTALL_VERSIONED) rpm/$(NAME).spec | sed 's/#RELEASE#/$(RELEASE)/'; \
 		awk -f rpm/changelog.awk debian/changelog; } | \
-		$(INSTALL) /dev/stdin $(build)/rpm/$(NAME)-dkms.spec
+		$(INSTALL) /dev/stdin $(build)/rpm/$(NAME).spec
 	cd $(build)/rpm && \
-		$(RPMBUILD) -bs --define '_topdir .' --define '_sourcedir .' $(NAME)-dkms.spec && \
+		$(RPMBUILD) -bs --define '_topdir .' --define '_sourcedir .' $(NAME).spec && \
 		$(RPMBUILD) --rebuild --define "_topdir $$PWD" SRPMS/*.src.rpm
-	mv $(build)/rpm/RPMS/noarch/*.rpm $(build)/rpm/SRPMS/*.rpm $(dist)
+	mv $(build)/rpm/RPMS/*/*.rpm $(build)/rpm/SRPMS/*.rpm $(dist)
 
 KEY =
 repo: deb rpm
@@ -108,4 +135,4 @@ matrix:
 bench:
 	bench/run
 
-.PHONY: all help modules clean install deb rpm repo demo test matrix bench
+.PHONY: all help modules clean tools install install-tools deb rpm repo demo test matrix bench

@@ -326,11 +326,11 @@ static void show(void)
 		    shown > size.ws_row - 4u)
 			shown = size.ws_row - 4;
 	}
-	printf("%" PRIu64 " connections in %zu rows", total, nr_rows);
+	printf("connections %" PRIu64 ", rows %zu", total, nr_rows);
 	if (shown < nr_rows)
-		printf(", the first %zu shown", shown);
+		printf(", shown %zu", shown);
 	if (missed)
-		printf(", %" PRIu64 " more not counted", missed);
+		printf(", not counted %" PRIu64, missed);
 	printf("\n\n%10s %10s %-15s %s\n", "COUNT", "NEW", "COMM", "DESTINATION");
 	for (size_t i = 0; i < shown; i++) {
 		struct row *row = order[i];

@@ -61,6 +61,14 @@ fails() {
 	fi
 }
 
+# exits NAME STATUS COMMAND...: leaves its output in $output
+exits() {
+	test_name=$1 expected=$2 status=0
+	shift 2
+	output=$("$@" 2>&1) || status=$?
+	equals "$test_name: exit status" "$expected" "$status"
+}
+
 # apt_get ARGUMENT...: without questions and pty; in_chroot, if it is set, is where
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 
@@ -178,6 +186,11 @@ wait_until() {
 		tries=$((tries - 1))
 		sleep 0.2
 	done
+}
+
+# waits PROCESS: in poll(2), for what comes
+waits() {
+	[ "$(cut -d ' ' -f 1 "/proc/$1/syscall")" = 7 ]
 }
 
 # transition_over PATCH: also where the patch is gone

@@ -26,7 +26,8 @@ work=$top/build/rig
 timeout=3000	# seconds after which a chroot or a guest is given up
 
 rig_packages="apt-utils build-essential clang cpio createrepo-c curl debhelper e2fsprogs fakeroot
-	gdb-minimal gpg gpg-agent libbpf-dev libclang-rt-dev libelf-dev lintian mmdebstrap
+	gdb-minimal gpg gpg-agent libbpf-dev libclang-rt-dev libelf-dev libjansson-dev
+	libsystemd-dev libtraceevent-dev libtracefs-dev lintian mmdebstrap pkgconf
 	qemu-system-x86 qemu-utils rpm rpmlint shellcheck zlib1g-dev"
 
 say() {
@@ -104,8 +105,8 @@ first_of_line() {
 		END { print plain ? plain : first }' "$work/plan"
 }
 
-# make_package DIRECTORY [TREE [TARGETS]]: set $deb, built there from this tree or
-# another, with what else make's TARGETS are
+# make_package DIRECTORY [TREE [TARGETS]]: set $deb, of the module, built there from this
+# tree or another, with what else make's TARGETS are
 make_package() {
 	mkdir -p "$1"
 	# shellcheck disable=SC2086 # a list
@@ -113,7 +114,7 @@ make_package() {
 		cat "$1/make.log"
 		die "make ${3:-deb} failed"
 	}
-	deb=$(echo "$1"/dist/*.deb)
+	deb=$(echo "$1"/dist/*-dkms_*.deb)
 }
 
 # tool NAME OPTION...: $work/NAME, a program for the guests
@@ -225,11 +226,11 @@ guest_boot() {
 		</dev/null | tee -a "$dir/report"
 }
 
-# guest_full: a guest with systemd, booted as often as it asks for; not again after
-# a boot of which it says nothing
+# guest_full [ARGUMENTS]: a guest with systemd, booted as often as it asks for, first with
+# these kernel arguments; not again after a boot of which it says nothing
 guest_full() {
 	guest_disks
-	arguments='' size=-1
+	arguments=${1-} size=-1
 	while [ "$(stat -c %s "$dir/report")" -gt $size ]; do
 		size=$(stat -c %s "$dir/report")
 		guest_boot "$arguments"

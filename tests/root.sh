@@ -8,9 +8,11 @@
 # To build modules with; in a chroot, and in a guest.
 build_packages="busybox-static dkms gcc kmod make openssl udev"
 chroot_packages="$build_packages rpm sparse"
-guest_packages="$build_packages ccache curl dbus dnf initramfs-tools iproute2 procps rpm systemd-sysv"
-tracers_packages="$guest_packages auditd bpftrace libbpf-tools libc6-dev linux-perf trace-cmd
-	bpfcc-tools rsyslog"
+guest_packages="$build_packages ccache curl dbus dnf initramfs-tools iproute2 procps rpm systemd-sysv
+	libjansson4 libtracefs1"
+tracers_packages="$guest_packages auditd bpfcc-tools bpftrace libbpf-tools libc6-dev linux-perf
+	trace-cmd jq man-db prometheus-node-exporter rsyslog rsyslog-elasticsearch rsyslog-kafka
+	rsyslog-relp systemd-journal-remote"
 
 # apt_for ARCHIVES COMMAND [ARGUMENT...]: apt-get or apt-cache on the package lists
 # of some archives (bookworm, bookworm-backports), kept apart from this machine's
@@ -160,6 +162,7 @@ make_guest() {
 		--dpkgopt='path-exclude=*/lib/modules/*/kernel/*' \
 		--dpkgopt='path-include=*/lib/modules/*/kernel/[acfl]*' \
 		--dpkgopt='path-include=*/lib/modules/*/kernel/drivers/[bv]*' \
+		--dpkgopt='path-include=*/lib/modules/*/kernel/drivers/net/veth*' \
 		--dpkgopt='path-include=*/lib/modules/*/kernel/net/[ds]*' \
 		--customize-hook="copy-in tests/guest/rig.service /etc/systemd/system" \
 		--customize-hook='chroot "$1" systemctl -q enable rig.service' \

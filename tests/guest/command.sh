@@ -21,7 +21,7 @@ says() {
 }
 
 usage() {
-	for wrong in "" "nonsense" "status enable" "enable --json" "--nonsense" "load --timeout" \
+	for wrong in "" "nonsense" "status enable" "enable --json" "load --prometheus" "--nonsense" "load --timeout" \
 		"load --timeout=" "load --timeout x" "load --timeout -1" "load --timeout 9999999"; do
 		# shellcheck disable=SC2086 # words
 		exits "usage: '$wrong'" 2 tcp-connect-logger $wrong
@@ -31,7 +31,7 @@ usage() {
 	exits "usage: --version" 0 tcp-connect-logger --version
 	equals "usage: --version" "tcp-connect-logger $version" "$output"
 	exits "usage: --help" 0 tcp-connect-logger --help
-	for command in status enable disable load unload reload --json --timeout --fallback --version; do
+	for command in status enable disable load unload reload follow top --json --prometheus --timeout --fallback --version; do
 		matches "usage: --help has $command" "*$command*" "$output"
 		matches "usage: the man page has $command" "*$command*" \
 			"$(zcat /usr/share/man/man8/tcp-connect-logger.8.gz | sed 's/\\-/-/g')"
@@ -47,9 +47,9 @@ offers() {
 }
 
 completion() {
-	equals "completion: commands" "status enable disable load unload reload --help --version" "$(offers '')"
+	equals "completion: commands" "status enable disable load unload reload follow top --help --version" "$(offers '')"
 	equals "completion: a command" "load" "$(offers l)"
-	equals "completion: status" "--json" "$(offers status '')"
+	equals "completion: status" "--json --prometheus" "$(offers status '')"
 	equals "completion: reload" "--timeout --fallback" "$(offers reload '')"
 	equals "completion: a number" "" "$(offers load --timeout '')"
 }
@@ -109,7 +109,7 @@ gone() {
 
 loads() {
 	exits "$1" 0 tcp-connect-logger load
-	says "$1" "loaded, logging is off. To switch: tcp-connect-logger enable, or disable; to see the connections: journalctl -k -f -g tcp_connect_logger"
+	says "$1" "loaded, logging is off. To switch: tcp-connect-logger enable, or disable; to see the connections: tcp-connect-logger follow"
 	status_is "$1" 0 "$is_loaded" enabled off
 }
 

@@ -7,7 +7,7 @@
  *	cost [-n COUNT] [-w] write FILE			write(2) of one byte
  *	cost [-n COUNT] -p PROCESSES connect ADDRESS PORT
  *
- * Prints what a call takes, in ns: the mean of the middle half of the last 500, so that
+ * Prints what a call takes, in ns: the mean of the middle half of the last 5000, so that
  * neither a timer's tick counts nor which of two ways just half of them have gone. Where an
  * instruction takes a ns, as under QEMU's -icount shift=0, that is how many instructions.
  *
@@ -33,7 +33,7 @@
 #include <unistd.h>
 
 #define WARM 50
-#define LAST 500
+#define LAST 5000
 #define BATCH 1000
 
 static int fd, peer = -1, listener;
@@ -102,11 +102,11 @@ static long long middle(long long *values, int count)
 	return sum / (count - 2 * (count / 4));
 }
 
-static long long middle_of(void (*call)(void), int count)
-{
-	static long long times[LAST];
-	int kept = count < LAST ? count : LAST;
+static long long times[LAST];
+static int made;
 
+static void make(void (*call)(void), int count)
+{
 	for (int i = 0; i < count; i++) {
 		long long start;
 
@@ -114,11 +114,15 @@ static long long middle_of(void (*call)(void), int count)
 			renew();
 		start = time_of(thread_clock);
 		call();
-		times[i % LAST] = time_of(thread_clock) - start;
+		times[made++ % LAST] = time_of(thread_clock) - start;
 		if (listener)
 			peer = accept(listener, NULL, NULL);
 	}
-	return middle(times, kept);
+}
+
+static long long itself(void)
+{
+	return middle(times, made < LAST ? made : LAST);
 }
 
 /* For how long the machine was not idle */
@@ -137,27 +141,29 @@ static long long busy(void)
 }
 
 /* For how long a batch and the rest behind it keep the machine from being idle */
-static long long busy_with(void (*call)(void), int count, long long *itself)
+static long long busy_with(void (*call)(void), int count, const struct timespec *rest)
 {
-	const struct timespec rest = { .tv_sec = 1 };
 	long long start = busy();
 
-	if (count)
-		*itself = middle_of(call, count);
-	nanosleep(&rest, NULL);
+	make(call, count);
+	nanosleep(rest, NULL);
 	return busy() - start;
 }
 
-/* What a call adds to that, of the middle batches, and what it takes itself, of the last */
-static long long whole_of(void (*call)(void), int count, long long *itself)
+/*
+ * What a call adds to that, of the middle batches. The rests are not all the same, or it
+ * would be as it happens in this boot, whether a timer's tick is in a batch.
+ */
+static long long whole_of(void (*call)(void), int count)
 {
 	int batches = (count + BATCH - 1) / BATCH;
 	long long added[batches];
 
 	for (int i = 0; i < batches; i++) {
-		long long alone = busy_with(call, 0, NULL);
+		const struct timespec rest = { .tv_sec = 1, .tv_nsec = i * 1700000 };
+		long long alone = busy_with(call, 0, &rest);
 
-		added[i] = (busy_with(call, BATCH, itself) - alone) / BATCH;
+		added[i] = (busy_with(call, BATCH, &rest) - alone) / BATCH;
 	}
 	return middle(added, batches);
 }
@@ -202,9 +208,9 @@ int main(int argc, char **argv)
 	struct sockaddr_in *in = (struct sockaddr_in *)&to;
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&to;
 	void (*call)(void) = call_connect;
-	long long added, itself = 0;
+	long long added;
 	bool whole = false;
-	int count = LAST, processes = 0, option;
+	int count = 500, processes = 0, option;
 
 	while ((option = getopt(argc, argv, "n:p:w")) != -1) {
 		switch (option) {
@@ -254,18 +260,20 @@ int main(int argc, char **argv)
 			err(1, "%s", argv[1]);
 	}
 
-	middle_of(call, WARM);
+	make(call, WARM);
+	made = 0;
 	if (processes) {
 		printf("%lld\n", together(call, count, processes));
 		return 0;
 	}
 	if (!whole) {
-		printf("%lld\n", middle_of(call, count));
+		make(call, count);
+		printf("%lld\n", itself());
 		return 0;
 	}
 
 	thread_clock = CLOCK_THREAD_CPUTIME_ID;
-	added = whole_of(call, count, &itself);
-	printf("%lld %lld\n", itself, added);
+	added = whole_of(call, count);
+	printf("%lld %lld\n", itself(), added);
 	return 0;
 }

@@ -11,7 +11,7 @@
 # shellcheck source=tests/guest/versions.sh
 . /payload/versions.sh
 
-file=$(echo /payload/rpm/*.rpm)
+file=$(echo /payload/rpm/*-dkms-*.rpm)
 
 to() {
 	mark
@@ -37,9 +37,9 @@ by_name() {
 	repo_gpgcheck=1
 	EOF
 	mark
-	succeeds "install: dnf, by name" dnf -y install $package
+	succeeds "install: dnf, by name, what needs it" dnf -y install $tools
 	matches "install: says what is running and what to do" "*
-*tcp-connect-logger: loaded, logging is off. To switch: tcp-connect-logger enable, or disable; to see the connections: journalctl -k -f -g tcp_connect_logger
+*tcp-connect-logger: loaded, logging is off. To switch: tcp-connect-logger enable, or disable; to see the connections: tcp-connect-logger follow
 *" "$output"
 	equals "install: the line" "<6>tcp_connect_logger: loaded, logging disabled" "$(log)"
 	rm -rf /etc/yum.repos.d/rig.repo /var/cache/dnf
@@ -137,6 +137,9 @@ options tcp_connect_logger enabled=1"
 	echo "$options" >$conffile
 	tcp-connect-logger enable
 	is "boot" "$this" "$this"
+	fails "the module does not go before what needs it" rpm -e $package
+	succeeds "what needs it goes alone" rpm -e $tools
+	is "without the tools" "$this" "$this"
 	same_again
 	upgrade
 	erase

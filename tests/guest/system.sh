@@ -8,7 +8,7 @@
 . /payload/lib.sh
 
 # shellcheck disable=SC2034 # for those who source this
-package=tcp-connect-logger-dkms
+package=tcp-connect-logger-dkms tools=tcp-connect-logger
 deb=$(echo /payload/*.deb)
 version=$(dpkg-deb -f "$deb" Version)
 kernel=$(uname -r)
@@ -65,14 +65,6 @@ not_in_dkms() {
 	equals "$1: dkms status" "" "$(dkms status tcp-connect-logger)"
 	equals "$1: no source in /usr/src" "" "$(ls -d /usr/src/tcp-connect-logger-* 2>/dev/null)"
 	fails "$1: modinfo finds nothing" modinfo tcp_connect_logger
-}
-
-# exits NAME STATUS COMMAND...: leaves its output in $output
-exits() {
-	test_name=$1 expected=$2 status=0
-	shift 2
-	output=$("$@" 2>&1) || status=$?
-	equals "$test_name: exit status" "$expected" "$status"
 }
 
 # What "status" says of the trace event while nobody uses it.

@@ -9,7 +9,8 @@
 set -u
 dir=$1 linux=$2 dist=$3
 version=$(sed 's/.*(\([^)]*\)).*/\1/;q' debian/changelog)
-deb=$(echo "$dist"/*.deb) rpm=$(echo "$dist"/*.noarch.rpm) srpm=$(echo "$dist"/*.src.rpm)
+deb=$(echo "$dist"/*-dkms_*.deb) tools_deb=$(echo "$dist"/tcp-connect-logger_*.deb)
+rpm=$(echo "$dist"/*.noarch.rpm) tools_rpm=$(echo "$dist"/*.x86_64.rpm) srpm=$(echo "$dist"/*.src.rpm)
 
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
@@ -45,27 +46,33 @@ elsewhere() {
 # rebuilt SRPM: the package, as its own distribution would make it
 rebuilt() {
 	rpmbuild --rebuild --nodeps --define "_topdir $dir/rebuilt" "$1" >"$dir/rebuilt.log" 2>&1
-	echo "$dir"/rebuilt/RPMS/noarch/*.rpm
+	echo "$dir"/rebuilt/RPMS/*/*.rpm
 }
 
-# described RPM: what it installs, needs and does
+# described RPM...: what they install, need and do
 described() {
 	rpm -qp --scripts --requires --provides --changelog --qf "$(printf %s \
 		'[%{FILENAMES} %{FILEMODES:perms} %{FILEUSERNAME}:%{FILEGROUPNAME}' \
-		' %{FILEFLAGS:fflags} %{FILEDIGESTS}\n]%{NEVRA}\n%{LICENSE}\n%{DESCRIPTION}\n')" "$1"
+		' %{FILEFLAGS:fflags} %{FILEDIGESTS}\n]%{NEVRA}\n%{LICENSE}\n%{DESCRIPTION}\n')" "$@"
 }
 
-# What both install, but for documents, which are where each has them
+# What both install, but for documents, which are where each has them; of programs, which
+# each builds with its own options, without what is in them
 files_of_deb() {
 	mkdir "$dir/deb"
-	dpkg-deb -x "$deb" "$dir/deb"
+	dpkg-deb -x "$1" "$dir/deb"
 	(cd "$dir/deb" && find . ! -type d -printf '%M /%P ' -exec sha256sum {} \;) |
-		sed 's/ \([^ ]*\)  .*/ \1/' | grep -v -F /usr/share/doc/ | sort
+		sed 's/ \([^ ]*\)  .*/ \1/' | comparable
+	rm -r "$dir/deb"
 }
 
 files_of_rpm() {
-	rpm -qp --qf '[%{FILEMODES:perms} %{FILENAMES} %{FILEDIGESTS}\n]' "$rpm" |
-		grep -v -e ^d -e /usr/share/doc/ -e /usr/share/licenses/ | sort
+	rpm -qp --qf '[%{FILEMODES:perms} %{FILENAMES} %{FILEDIGESTS}\n]' "$1" | grep -v ^d | comparable
+}
+
+comparable() {
+	grep -v -e /usr/share/doc/ -e /usr/share/licenses/ -e /.build-id/ |
+		sed 's! /lib/! /usr/lib/!; s!\(/\(follow\|top\)\) .*!\1!' | sort
 }
 
 scriptlets() {
@@ -75,14 +82,15 @@ scriptlets() {
 	shellcheck --shell=sh "$dir/PREIN" "$dir/POSTIN" "$dir/PREUN"
 }
 
-succeeds "unit tests compile" gcc -std=gnu11 -O1 -g -Wall -Wextra -Werror \
+succeeds "unit tests compile" gcc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror \
 	-fsanitize=address,undefined -fno-sanitize-recover -o "$dir/unit" tests/host/unit.c
 "$dir/unit" || echo "not ok unit tests end"
 
 succeeds "the fuzzer compiles" clang -O1 -g -Wall -Wextra -Werror \
+	-D_GNU_SOURCE \
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o "$dir/fuzz" tests/host/fuzz.c
 succeeds "a million names and functions, fuzzed" \
-	"$dir/fuzz" -seed=1 -runs=1000000 -max_len=25 -artifact_prefix="$dir/"
+	"$dir/fuzz" -seed=1 -runs=1000000 -max_len=90 -artifact_prefix="$dir/"
 
 # shellcheck disable=SC2046 # lists
 reports_nothing shellcheck shellcheck -x cmd/completion.bash \
@@ -90,6 +98,8 @@ reports_nothing shellcheck shellcheck -x cmd/completion.bash \
 # shellcheck disable=SC2046
 reports_nothing checkpatch checkpatch \
 	$(find "$PWD/src" "$PWD/tests/modules" -name '*.[ch]' ! -name '*.mod.c' ! -name trace.h)
+reports_nothing "checkpatch of what is no kernel's" checkpatch \
+	--ignore PREFER_KERNEL_TYPES,CAMELCASE "$PWD"/cmd/*.[ch]
 # It does not know how the kernel's own are written.
 reports_nothing "checkpatch of the trace event" checkpatch \
 	--ignore PARENTHESIS_ALIGNMENT,OPEN_ENDED_LINE "$PWD/src/trace.h"
@@ -101,11 +111,13 @@ done
 equals "the packages are built again to the bit" "$(sums "$dist")" "$(elsewhere "$dir/elsewhere")"
 
 reports_nothing "shellcheck of the scriptlets" scriptlets
-matches "rpmlint reports nothing" "* 2 packages and * 0 errors, 0 warnings, *" \
-	"$(rpmlint -c rpm/rpmlint.toml "$rpm" "$srpm" 2>&1)"
-equals "the .src.rpm, rebuilt, gives the same package" "$(described "$rpm")" \
-	"$(described "$(rebuilt "$srpm")")"
-equals "both packages install the same" "$(files_of_deb)" "$(files_of_rpm)"
+matches "rpmlint reports nothing" "* 3 packages and * 0 errors, 0 warnings, *" \
+	"$(rpmlint -c rpm/rpmlint.toml "$rpm" "$tools_rpm" "$srpm" 2>&1)"
+# shellcheck disable=SC2046 # words
+equals "the .src.rpm, rebuilt, gives the same packages" "$(described "$rpm" "$tools_rpm")" \
+	"$(described $(rebuilt "$srpm"))"
+equals "both packages install the same" "$(files_of_deb "$deb")" "$(files_of_rpm "$rpm")"
+equals "both packages of tools install the same" "$(files_of_deb "$tools_deb")" "$(files_of_rpm "$tools_rpm")"
 equals "the administrator's file is the one that is kept" /etc/modprobe.d/tcp-connect-logger.conf \
 	"$(rpm -qp --qf '[%{FILENAMES} %{FILEFLAGS:fflags}\n]' "$rpm" | sed -n 's/ cn$//p')"
 equals "the .rpm needs" "dkms >= 2.8.4
@@ -127,10 +139,13 @@ signed() {
 }
 signed "$dist/apt/Release.gpg" "$dist/apt/Release"
 signed "$dist/rpm/repodata/repomd.xml.asc" "$dist/rpm/repodata/repomd.xml"
-equals "the repositories have the packages" "apt: $(sha256sum <"$deb" | cut -d ' ' -f 1)
-rpm: $(sha256sum <"$(echo "$dist"/rpm/*.rpm)" | cut -d ' ' -f 1)" \
-	"apt: $(sed -n 's/^SHA256: //p' "$dist/apt/Packages")
-rpm: $(gzip -dc "$dist"/rpm/repodata/*-primary.xml.gz | sed -n 's!.*type="sha256" pkgid="YES">\(.*\)</.*!\1!p')"
+# digests FILE...
+digests() {
+	sha256sum "$@" | cut -d ' ' -f 1 | sort
+}
+equals "the repositories have the packages" "apt: $(digests "$deb" "$tools_deb")
+rpm: $(digests "$dist"/rpm/*.rpm)" "apt: $(sed -n 's/^SHA256: //p' "$dist/apt/Packages" | sort)
+rpm: $(gzip -dc "$dist"/rpm/repodata/*-primary.xml.gz | sed -n 's!.*type="sha256" pkgid="YES">\(.*\)</.*!\1!p' | sort)"
 mkdir "$dir/rpmdb"
 rpmkeys="rpmkeys --dbpath $dir/rpmdb"
 # shellcheck disable=SC2086 # a command and its arguments
@@ -168,6 +183,9 @@ ok third
 not ok fourth: x
 # ok first
 end" "$(marked bare-6-rt)"
+
+equals "README's figures beside other tools are those of bench/results" "" \
+	"$(sed -n '/^### Beside other tools/,/^## /p' README.md | grep '^| ' | grep -vxFf bench/results/bench.md)"
 
 equals "the version is written down once" debian/changelog \
 	"$(grep -rlF "$version" --exclude-dir=.git --exclude-dir=build --exclude-dir=dist . | sed 's/^..//')"

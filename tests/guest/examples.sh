@@ -1,0 +1,81 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# examples.sh - every command that README and the man pages show, in tools.sh's guest, but
+# those of README's sections that other tests go through
+
+# shellcheck source=tests/lib.sh
+. /payload/lib.sh
+
+# in_man PAGE: a line each
+in_man() {
+	zcat "/usr/share/man/$1.gz" | sed -n '/^\.EX/,/^\.EE/ {
+		/^\.E/d
+		s/\\-/-/g; s/\\(aq/'"'"'/g; s/\\e/\\/g
+		p
+	}'
+}
+
+# Not here: building and demo (by hand), the repositories (package.sh, rpm.sh), and what
+# needs a firmware with Secure Boot. What is no command is the log, or a rule of udev.
+in_readme() {
+	awk '/^## / { section = $0 }
+		section ~ /See it work|Fedora|A repository|Secure Boot|How it works/ { next }
+		/^    / { print substr($0, 5) }' /payload/README.md |
+		grep -v -e '^tcp_connect_logger: ' -e '^… ' -e '^SUBSYSTEM=='
+}
+
+# What goes on until it is interrupted may do so for five seconds.
+runs() {
+	case $2 in
+	"cd "*)
+		directory=${2#cd }
+		return
+		;;
+	esac
+	status=0
+	output=$(cd "$directory" && timeout -k 10 -s INT 5 sh -c "$2" 2>&1) || status=$?
+	case $status in
+	0 | 124 | 130) echo "ok $1: $2" ;;
+	*) echo "not ok $1: $2: exit status $status: $(one_line "$output")" ;;
+	esac
+}
+
+# all_run NAME: of standard input
+all_run() {
+	directory=/ count=0
+	while IFS= read -r line; do
+		runs "$1" "$line" </dev/null
+		count=$((count + 1))
+	done
+	equals "$1: there are examples" 1 $((count > 5))
+}
+
+# Where modprobe finds it
+mkdir -p "/lib/modules/$(uname -r)/extra"
+cp /payload/tcp-connect-logger.ko "/lib/modules/$(uname -r)/extra"
+depmod
+
+{
+	in_man man8/tcp-connect-logger.8
+	in_man man4/tcp_connect_logger.4
+} | all_run "man pages"
+tcp-connect-logger enable
+in_readme | all_run README
+nothing_left "README, how to take it out by hand"
+
+# What the command says of itself is in its man page, and its options in README or there.
+words_of() {
+	"$@" --help | grep -o -E -e '--[a-z]+|^  [a-z]+' | sort -u
+}
+for command in "" follow top; do
+	# shellcheck disable=SC2086 # perhaps none
+	for word in $(words_of tcp-connect-logger $command); do
+		succeeds "man page: has $word of ${command:-the command}" \
+			sh -c "man 8 tcp-connect-logger | col -b | grep -q -w -e $word"
+	done
+done
+for page in "8 tcp-connect-logger" "4 tcp_connect_logger"; do
+	# shellcheck disable=SC2086 # words
+	equals "man $page: no warnings" "" "$(man --warnings $page 2>&1 >/dev/null)"
+done

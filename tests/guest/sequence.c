@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * sequence FROM TO - connections that can be told from each other: each to another address,
+ * by its number in 198.18.0.0/15 (RFC 2544's network, which must have no route), but not TO
+ */
+#include <arpa/inet.h>
+#include <err.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (argc != 3 || atoi(argv[1]) < 0 || atoi(argv[2]) > 1 << 17)
+		errx(2, "usage: sequence FROM TO, at most %d", 1 << 17);
+	if (fd < 0)
+		err(1, "socket");
+	for (int i = atoi(argv[1]); i < atoi(argv[2]); i++) {
+		to.sin_addr.s_addr = htonl(0xc6120000 + i);
+		if (!connect(fd, (struct sockaddr *)&to, sizeof(to)))
+			errx(1, "connected");
+	}
+	return 0;
+}

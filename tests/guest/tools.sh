@@ -1,0 +1,393 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# tools.sh KO - follow, top and the timer for Prometheus, in a guest with systemd,
+# rsyslogd and node_exporter; their packages are in /payload/debs
+
+# shellcheck source=tests/lib.sh
+. /payload/lib.sh
+
+ko=$1
+instances=$tracing/instances
+limit=/sys/module/tcp_connect_logger/parameters/rate_limit
+
+unpack() {
+	dpkg --unpack --force-depends /payload/debs/"$1"_*.deb >/dev/null 2>&1
+}
+
+# starts NAME OPTION...: the command in the background, with its output in /tmp/NAME, its
+# errors in /tmp/NAME.err, and its process in /tmp/NAME.pid
+starts() {
+	started=/tmp/$1
+	shift
+	env --default-signal=INT "$@" >"$started" 2>"$started.err" &
+	echo $! >"$started.pid"
+	succeeds "$*: it starts" wait_until 20 waits $!
+}
+
+# ends NAME SIGNAL TEST: by that
+ends() {
+	status=0
+	pid=$(cat "/tmp/$1.pid")
+	kill -"$2" "$pid"
+	wait "$pid" || status=$?
+	equals "$3: ends by SIG$2" 0 $status
+}
+
+lines() {
+	[ "$(wc -l <"/tmp/$1")" -ge "$2" ]
+}
+
+# Its lines with the time masked, which is now
+timeless() {
+	sed "s/^$(date -u +%Y-%m-%d)T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]\.[0-9]\{6\}Z /TIME /" "$@"
+}
+
+# makes NAME UID ADDRESS PORT: a connection, its record to all of $records, and to $wanted
+# if it is in $these
+makes() {
+	connection -n "$1" -u "$2" blocking "$3" "$4"
+	line=$(record "$pid" "$2" "$1" "$3" "$4")
+	number=$((number + 1))
+	eval "pid_$number=$pid line_$number='${line#<6>tcp_connect_logger: }'"
+}
+
+series() {
+	number=0
+	makes alpha 0 127.0.0.1 9
+	makes 'be\x20ta' 33 198.51.100.1 443
+	makes gamma 0 2001:db8::1 443
+	makes '\x0a\xc3\xa9\x5cx\xff' 12345 ::1 9
+}
+
+# those NUMBER...: of the series, as follow writes them into a pipe
+those() {
+	for one in "$@"; do
+		eval "echo \"TIME \$line_$one\""
+	done
+}
+
+follows() {
+	starts all tcp-connect-logger follow
+	starts json tcp-connect-logger follow --json
+	starts kmsg tcp-connect-logger follow --kmsg
+	starts comm tcp-connect-logger follow --comm 'be t?'
+	starts user tcp-connect-logger follow --user www-data
+	starts uid tcp-connect-logger follow --user 12345
+	starts port tcp-connect-logger follow --port 443
+	starts net tcp-connect-logger follow --net 198.51.100.0/23
+	starts net6 tcp-connect-logger follow --net 2001:db8::/32
+	starts host tcp-connect-logger follow --net ::1
+	starts both tcp-connect-logger follow --port 443 --user 0
+	starts either tcp-connect-logger follow --comm alpha --comm gamma
+	script -qefc "env LC_ALL=C.UTF-8 tcp-connect-logger follow" /tmp/terminal </dev/null >/dev/null 2>&1 &
+	script=$!
+	wait_until 20 grep -q DESTINATION /tmp/terminal
+	series
+	wait_until 20 lines all 4
+	wait_until 20 lines json 4
+	wait_until 20 lines terminal 5
+	sleep 2		# for what is too much
+
+	equals "follow" "$(those 1 2 3 4)" "$(timeless /tmp/all)"
+	equals "follow --kmsg" "$(those 1 2 3 4)" "$(timeless /tmp/kmsg)"
+	equals "follow --comm" "$(those 2)" "$(timeless /tmp/comm)"
+	equals "follow --user NAME" "$(those 2)" "$(timeless /tmp/user)"
+	equals "follow --user NUMBER" "$(those 4)" "$(timeless /tmp/uid)"
+	equals "follow --port" "$(those 2 3)" "$(timeless /tmp/port)"
+	equals "follow --net" "$(those 2)" "$(timeless /tmp/net)"
+	equals "follow --net, IPv6" "$(those 3)" "$(timeless /tmp/net6)"
+	equals "follow --net, one address" "$(those 4)" "$(timeless /tmp/host)"
+	equals "follow, two filters" "$(those 3)" "$(timeless /tmp/both)"
+	equals "follow, either of one filter" "$(those 1 3)" "$(timeless /tmp/either)"
+	# shellcheck disable=SC2154 # eval
+	equals "follow --json" "{\"pid\":$pid_1,\"uid\":0,\"user\":\"root\",\"comm\":\"alpha\",\"family\":\"AF_INET\",\"daddr\":\"127.0.0.1\",\"dport\":9}
+{\"pid\":$pid_2,\"uid\":33,\"user\":\"www-data\",\"comm\":\"be ta\",\"family\":\"AF_INET\",\"daddr\":\"198.51.100.1\",\"dport\":443}
+{\"pid\":$pid_3,\"uid\":0,\"user\":\"root\",\"comm\":\"gamma\",\"family\":\"AF_INET6\",\"daddr\":\"2001:db8::1\",\"dport\":443}
+{\"pid\":$pid_4,\"uid\":12345,\"user\":null,\"comm\":\"\\né\\\\x�\",\"family\":\"AF_INET6\",\"daddr\":\"::1\",\"dport\":9}" \
+		"$(jq -c 'del(.time)' /tmp/json)"
+	# The two have not read the clocks at the same moment.
+	equals "follow --json: the time is that of the line" "$(sed 's/.\{5\}Z .*//' /tmp/all)" \
+		"$(jq -r .time /tmp/json | sed 's/.\{5\}Z//')"
+	equals "follow on a terminal" "$(printf '%-12s %7s %-10s %-15s %s\n' TIME PID USER COMM DESTINATION \
+		CLOCK "$pid_1" root alpha 127.0.0.1:9 CLOCK "$pid_2" www-data 'be ta' 198.51.100.1:443 \
+		CLOCK "$pid_3" root gamma '[2001:db8::1]:443' CLOCK "$pid_4" 12345 '\x0aé\x5cx\xff ' '[::1]:9')" \
+		"$(tr -d '\r' </tmp/terminal | sed '/^Script/d
+			s/^[0-9][0-9]:[0-9][0-9]:[0-9][0-9]\.[0-9][0-9][0-9] /CLOCK        /')"
+	pkill -INT -P "$(pgrep -P $script)" || pkill -INT -P $script
+	wait $script
+	for one in json kmsg comm user uid port net net6 host both; do
+		ends $one INT "follow, $one"
+		equals "follow, $one: says nothing else" "" "$(cat /tmp/$one.err)"
+	done
+	ends all TERM "follow"
+	ends either HUP "follow, either"
+}
+
+# of_one_process: known before it connects
+of_one_process() {
+	mkfifo /tmp/go
+	sh -c 'read -r _ </tmp/go; exec busybox nc 127.0.0.1 9' 2>/dev/null &
+	one=$!
+	starts pid tcp-connect-logger follow --pid $one
+	connection blocking 127.0.0.1 9
+	echo >/tmp/go
+	wait_until 20 lines pid 1
+	equals "follow --pid" "TIME pid=$one uid=0 comm=busybox -> 127.0.0.1:9" "$(timeless /tmp/pid)"
+	ends pid INT "follow --pid"
+}
+
+the_follower_waits() {
+	follower=$(pgrep -x follow) && waits "$follower"
+}
+
+# As long as its reader lives: also where nothing comes any more.
+closed_pipe() {
+	rm -f /tmp/status
+	(
+		tcp-connect-logger follow
+		echo $? >/tmp/status
+	) | head -n 1 >/tmp/head &
+	wait_until 20 the_follower_waits
+	connection -n alpha blocking 127.0.0.1 9
+	succeeds "closed pipe: it ends" wait_until 20 test -s /tmp/status
+	equals "closed pipe: exit status" 0 "$(cat /tmp/status)"
+	equals "closed pipe: the line" "TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/head)"
+}
+
+# follow tells of what it cannot show: sum_of NAME, of lines and of those that were lost
+sum_of() {
+	echo $(($(wc -l <"/tmp/$1") + $(sed -n 's/^tcp-connect-logger: \([0-9]*\) lines of .*/\1/p' "/tmp/$1.err" |
+		paste -sd +) + 0))
+}
+
+# lost NAME PROCESS: which is stopped while more comes than the kernel's log can keep
+lost() {
+	echo 0 >$limit
+	kill -STOP "$2"
+	/payload/cost -n 19950 connect 198.51.100.1 9 >/dev/null
+	kill -CONT "$2"
+	succeeds "$1: the kernel's log has lost lines" wait_until 100 grep -q overwritten "/tmp/$1.err"
+	wait_until 100 sh -c "[ \$((\$(wc -l </tmp/$1) + \$(sed -n 's/^tcp-connect-logger: \\([0-9]*\\) .*/\\1/p' /tmp/$1.err | paste -sd +))) -ge 20000 ]"
+	sum=$(sum_of "$1")
+	# The kernel may have had something to say itself.
+	equals "$1: what is shown and what is lost is all" 1 $((sum >= 20000 && sum < 20005))
+	[ "$sum" = 20000 ] || note "$1: $sum of 20000"
+	echo 1000 >$limit
+}
+
+held_back() {
+	echo 5 >$limit
+	starts held tcp-connect-logger follow
+	sleep 1
+	/payload/cost -n 50 connect 198.51.100.1 9 >/dev/null
+	wait_until 20 test -s /tmp/held.err
+	matches "held back: follow says so" "tcp-connect-logger: 9[0-9] connections not logged (rate_limit=5)" "$(cat /tmp/held.err)"
+	ends held INT "held back"
+	echo 1000 >$limit
+
+	starts lost_kmsg tcp-connect-logger follow --kmsg
+	lost lost_kmsg "$(cat /tmp/lost_kmsg.pid)"
+	ends lost_kmsg INT "lost_kmsg"
+	starts lost_journal tcp-connect-logger follow
+	lost lost_journal "$(systemctl show -P MainPID systemd-journald)"
+	ends lost_journal INT "lost_journal"
+}
+
+no_journal() {
+	systemctl stop systemd-journald.socket systemd-journald-dev-log.socket \
+		systemd-journald-audit.socket systemd-journald
+	mkdir /tmp/journal
+	mv /var/log/journal/* /run/log/journal/* /tmp/journal 2>/dev/null
+	starts none tcp-connect-logger follow
+	series
+	wait_until 20 lines none 4
+	equals "no journal: follow" "$(those 1 2 3 4)" "$(timeless /tmp/none)"
+	ends none INT "no journal"
+	systemctl start systemd-journald.socket systemd-journald
+}
+
+usage() {
+	for wrong in "follow x" "follow --nonsense" "follow --port" "follow --port 65536" "follow --port 8o" \
+		"follow --pid -1" "follow --user no-such" "follow --net 1.2.3" "follow --net 1.2.3.4/33" \
+		"follow --net ::1/129" "follow --net 1.2.3.4/" "top x" "top --interval 0" "top --count x" \
+		"top --count 99999"; do
+		# shellcheck disable=SC2086 # words
+		exits "'$wrong'" 2 tcp-connect-logger $wrong
+		matches "'$wrong' says what is wrong" "tcp-connect-logger: *" "$output"
+	done
+	exits "follow by anybody" 4 runuser -u nobody -- tcp-connect-logger follow
+	equals "follow by anybody: says" \
+		"tcp-connect-logger: only root and the groups adm and systemd-journal may read the log: ask for that, or try sudo." "$output"
+	useradd -G adm carol
+	starts adm setpriv --reuid carol --regid carol --init-groups tcp-connect-logger follow --comm alpha
+	connection -n alpha blocking 127.0.0.1 9
+	wait_until 20 lines adm 1
+	equals "follow by one of adm" "TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/adm)"
+	pkill -x -TERM follow
+	wait
+}
+
+# ---- top
+
+traces() {
+	ls $instances
+	cat $tracing/events/tcp_connect_logger/*/trigger $tracing/events/tcp_connect_logger/*/enable 2>/dev/null
+}
+
+counts() {
+	for one in alpha alpha alpha alpha; do connection -n $one blocking 127.0.0.1 9; done
+	for one in 1 2 3; do connection -n '\x0a{ comm: x' blocking 198.51.100.1 443; done
+	for one in 1 2; do connection -n gamma blocking 2001:db8::1 443; done
+	connection -n gamma blocking 2001:db8::2 443
+}
+
+# table TOTAL ROW...: a row is COUNT NEW NAME DESTINATION, each split by |
+table() {
+	total=$1
+	shift
+	printf 'connections %s, rows %s\n\n%10s %10s %-15s %s\n' "$total" $# COUNT NEW COMM DESTINATION
+	for row in "$@"; do
+		IFS='|' read -r count new name to <<-EOF
+		$row
+		EOF
+		printf '%10s %10s %-15s %s\n' "$count" "$new" "$name" "$to"
+	done
+}
+
+# table_of NAME NUMBER: of those that it has shown
+table_of() {
+	awk -v number="$2" '/^connections / { n++ } n == number' "/tmp/$1"
+}
+
+shows() {
+	grep -c -x " *COUNT *NEW COMM *DESTINATION" "/tmp/$1" | grep -q -x "$2"
+}
+
+# tops [--kmsg]: counted by the kernel, or here
+tops() {
+	top="top${1:+ $1}" before=$(traces)
+	starts top tcp-connect-logger top "$@" --interval 20 --count 2
+	starts other tcp-connect-logger top "$@" --interval 10
+	counts
+	wait_until 60 shows top 1
+	for one in top other; do
+		equals "$top, $one" "$(table 10 '4|4|alpha|127.0.0.1:9' '3|3|\x0a{ comm: x|198.51.100.1:443' \
+			'2|2|gamma|[2001:db8::1]:443' '1|1|gamma|[2001:db8::2]:443')" "$(table_of $one 1)"
+	done
+	connection -n gamma blocking 2001:db8::1 80
+	# The kernel does not count an IPv6 address by name and port too.
+	set -- "$1" '3|1|gamma|[2001:db8::1]:*' '1|0|gamma|[2001:db8::2]:443'
+	[ -z "$1" ] ||
+		set -- "$1" '2|0|gamma|[2001:db8::1]:443' '1|1|gamma|[2001:db8::1]:80' '1|0|gamma|[2001:db8::2]:443'
+	kmsg=$1
+	shift
+	expected=$(table 11 '4|0|alpha|127.0.0.1:9' '3|0|\x0a{ comm: x|198.51.100.1:443' "$@")
+	wait_until 60 shows top 2
+	equals "$top, once more" "$expected" "$(table_of top 2)"
+	wait "$(cat /tmp/top.pid)"
+	equals "$top --count: ends" 0 $?
+
+	kill -KILL "$(cat /tmp/other.pid)"
+	wait
+	[ -n "$kmsg" ] ||
+		equals "$top, killed: its instance is left" 1 "$(find $instances -name 'tcp-connect-logger-*' | wc -l)"
+	# shellcheck disable=SC2086 # perhaps none
+	starts third tcp-connect-logger top $kmsg --interval 1
+	script -qefc "tcp-connect-logger $top --interval 1 --count 1" /tmp/terminal </dev/null >/dev/null 2>&1
+	matches "$top on a terminal: in place" "*$(printf '\033[H\033[J')connections 0, rows 0*" "$(cat /tmp/terminal)"
+	ends third INT "$top"
+	equals "$top: what it found in tracefs is as it was" "$before" "$(traces)"
+}
+
+flat_out() {
+	echo 0 >$switch
+	starts flat tcp-connect-logger top --interval 60 --count 1
+	equals "top: says nothing where logging is off, which it does not need" "" "$(cat /tmp/flat.err)"
+	/payload/cost -n 99950 connect 198.51.100.1 9 >/dev/null
+	wait_until 120 shows flat 1
+	wait
+	equals "top, 100,000 flat out: none is lost" "$(table 100000 '100000|100000|cost|198.51.100.1:9')" \
+		"$(table_of flat 1)"
+	echo 1 >$switch
+}
+
+# ---- Prometheus
+
+metrics() {
+	curl -s http://127.0.0.1:9100/metrics | sed -n 's/^tcp_connect_logger_//p'
+}
+
+expected_metrics() {
+	# shellcheck disable=SC2046 # words
+	set -- $(counters)
+	printf 'livepatch_in_force 1\nlogged_total %s\nlogging 0\nseen_total %s\nsuppressed_total %s\n' "$2" "$1" "$3"
+}
+
+are_metrics() {
+	[ "$(metrics)" = "$(expected_metrics)" ]
+}
+
+prometheus() {
+	timer=tcp-connect-logger-metrics.timer
+	echo 0 >$switch	# to ask is a connection, too
+	systemctl daemon-reload
+	systemctl start prometheus-node-exporter
+	wait_until 30 curl -s -o /dev/null http://127.0.0.1:9100/metrics
+	equals "prometheus: off by itself" disabled "$(systemctl is-enabled $timer)"
+	equals "prometheus: nothing of ours before" "" "$(metrics)"
+	succeeds "prometheus: the timer" systemctl enable --now $timer
+	wait_until 30 are_metrics
+	equals "prometheus: node_exporter has them" "$(expected_metrics)" "$(metrics)"
+	echo 1 >$switch
+	connection blocking 127.0.0.1 9
+	echo 0 >$switch
+	wait_until 60 are_metrics
+	equals "prometheus: the next ones" "$(expected_metrics)" "$(metrics)"
+	equals "prometheus: nothing is left half-way" tcp_connect_logger.prom \
+		"$(cd /var/lib/prometheus/node-exporter && echo tcp*)"
+	systemctl disable --now $timer 2>/dev/null
+	equals "prometheus: no unit has failed" "" "$(systemctl --failed --plain --no-legend)"
+	echo 1 >$switch
+}
+
+systemctl stop rsyslog.socket syslog.socket rsyslog auditd 2>/dev/null
+for_all_kinds
+unpack tcp-connect-logger-dkms
+exits "without the package" 1 tcp-connect-logger follow
+equals "without the package: says" \
+	"tcp-connect-logger: follow is in another package: apt install tcp-connect-logger, or dnf install tcp-connect-logger" "$output"
+unpack tcp-connect-logger
+
+starts early tcp-connect-logger follow
+insmod "$ko"
+wait_until 60 transition_over $patch
+equals "not loaded: follow says so" \
+	"tcp-connect-logger: the livepatch is not in force; see: tcp-connect-logger status" "$(head -n 1 /tmp/early.err)"
+starts off tcp-connect-logger follow
+equals "off: follow says so" \
+	"tcp-connect-logger: logging is off; to switch it on: tcp-connect-logger enable" "$(cat /tmp/off.err)"
+connection blocking 127.0.0.1 9
+echo 1 >$switch
+connection -n alpha blocking 127.0.0.1 9
+wait_until 20 lines off 1
+wait_until 20 lines early 1
+equals "off, and on: follow" "TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/off)"
+equals "loaded meanwhile: follow" "TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/early)"
+matches "loaded meanwhile: what else the module says" "*
+tcp-connect-logger: loaded, logging disabled" "$(cat /tmp/early.err)"
+ends off INT "off"
+ends early INT "early"
+
+usage
+follows
+of_one_process
+closed_pipe
+held_back
+tops
+tops --kmsg
+flat_out
+prometheus
+no_journal
+/payload/examples.sh
+echo end
