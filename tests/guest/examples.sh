@@ -16,13 +16,13 @@ in_man() {
 	}'
 }
 
-# Not here: building and demo (by hand), the repositories (package.sh, rpm.sh), and what
+# Not here: what make does (by hand), the repositories (package.sh, rpm.sh), and what
 # needs a firmware with Secure Boot. What is no command is the log, or a rule of udev.
 in_readme() {
 	awk '/^## / { section = $0 }
 		section ~ /See it work|Fedora|A repository|Secure Boot|How it works/ { next }
 		/^    / { print substr($0, 5) }' /payload/README.md |
-		grep -v -e '^tcp_connect_logger: ' -e '^… ' -e '^SUBSYSTEM=='
+		grep -v -e '^make ' -e '^tcp_connect_logger: ' -e '^… ' -e '^SUBSYSTEM=='
 }
 
 # What goes on until it is interrupted may do so for five seconds.
@@ -33,8 +33,9 @@ runs() {
 		return
 		;;
 	esac
-	status=0
-	output=$(cd "$directory" && timeout -k 10 -s INT 5 sh -c "$2" 2>&1) || status=$?
+	status=0 limit=5
+	case $2 in *timeout*) limit=30 ;; esac
+	output=$(cd "$directory" && timeout -k 10 -s INT $limit sh -c "$2" 2>&1) || status=$?
 	case $status in
 	0 | 124 | 130) echo "ok $1: $2" ;;
 	*) echo "not ok $1: $2: exit status $status: $(one_line "$output")" ;;
