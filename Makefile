@@ -69,6 +69,9 @@ build = build
 dist = dist
 sources = LICENSE Makefile README.md cmd debian dkms.conf fleet kmod rpm src udev
 
+# What this make was told is not for those of the packages.
+AFRESH = env -u MAKEFLAGS -u MFLAGS
+
 CFLAGS ?= -O2 -g
 # The same to the bit, wherever it is built
 tools_cflags = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wmissing-prototypes \
@@ -94,14 +97,14 @@ deb:
 	rm -rf $(build)/deb
 	mkdir -p $(build)/deb/$(NAME) $(dist)
 	cp -a $(sources) $(build)/deb/$(NAME)
-	cd $(build)/deb/$(NAME) && dpkg-buildpackage --build=binary --unsigned-changes
+	cd $(build)/deb/$(NAME) && $(AFRESH) dpkg-buildpackage --build=binary --unsigned-changes
 	mv $(build)/deb/$(NAME)-dkms_* $(build)/deb/$(NAME)_* $(dist)
 
 # Of one tree the same to the bit, whoever makes it, when and where: the .src.rpm, which
 # quotes its directories, with relative ones, and the .rpm from that. Debian's rpm knows
 # of no package, so it is not asked for those of BuildRequires.
 EPOCH = $(shell date -d "$$(sed -n 's/^ -- .*>  //p;T;q' debian/changelog)" +%s)
-RPMBUILD = LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=$(EPOCH) rpmbuild --nodeps \
+RPMBUILD = $(AFRESH) LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=$(EPOCH) rpmbuild --nodeps \
 	--define 'use_source_date_epoch_as_buildtime 1' \
 	--define 'clamp_mtime_to_source_date_epoch 1' --define '_buildhost localhost'
 

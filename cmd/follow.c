@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>
 #include <locale.h>
@@ -209,7 +208,7 @@ static void print_columns(const struct message *message, const struct record *re
 }
 
 /* RFC 3339, in UTC */
-static const char *time_text(uint64_t usec)
+static const char *time_text(unsigned long long usec)
 {
 	static char text[sizeof("2000-01-01T00:00:00.000000Z") + 16];
 	time_t seconds = usec / 1000000;
@@ -274,8 +273,7 @@ static void show(const struct message *message,
 	struct record record;
 
 	if (message->lost)
-		warnx("%" PRIu64
-		      " lines of the kernel's log were overwritten before they were read",
+		warnx("%llu lines of the kernel's log were overwritten before they were read",
 		      message->lost);
 	if (record_parse(message->text, &record)) {
 		if (is_wanted(&record))

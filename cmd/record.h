@@ -8,7 +8,6 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 /** define COMM_LEN - of a process's name, with its NUL; TASK_COMM_LEN of the kernel */
 #define COMM_LEN	16

@@ -6,9 +6,9 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,17 +34,17 @@
 struct source {
 	sd_journal *journal;
 	int kmsg;
-	uint64_t sequence;
+	unsigned long long sequence;
 };
 
 /* ---- Time ---- */
 
-static uint64_t time_of(clockid_t clock)
+static unsigned long long time_of(clockid_t clock)
 {
 	struct timespec time;
 
 	clock_gettime(clock, &time);
-	return time.tv_sec * UINT64_C(1000000) + time.tv_nsec / 1000;
+	return time.tv_sec * 1000000ULL + time.tv_nsec / 1000;
 }
 
 /**
@@ -52,7 +52,7 @@ static uint64_t time_of(clockid_t clock)
  *
  * Return: microseconds.
  */
-uint64_t monotonic_usec(void)
+unsigned long long monotonic_usec(void)
 {
 	return time_of(CLOCK_MONOTONIC);
 }
@@ -61,10 +61,10 @@ uint64_t monotonic_usec(void)
  * The kernel's log counts from boot, as CLOCK_MONOTONIC does. The epoch is another one only
  * after somebody has set the clock, not because it takes a moment to read two.
  */
-static uint64_t since_epoch(uint64_t since_boot)
+static unsigned long long since_epoch(unsigned long long since_boot)
 {
-	static int64_t epoch;
-	int64_t now = time_of(CLOCK_REALTIME) - monotonic_usec();
+	static long long epoch;
+	long long now = time_of(CLOCK_REALTIME) - monotonic_usec();
 
 	if (llabs(now - epoch) > 1000)
 		epoch = now;
@@ -93,9 +93,9 @@ void catch_end(void)
 		err(FAILED, "signalfd");
 }
 
-static bool is_sooner(int timeout, uint64_t usec, uint64_t now)
+static bool is_sooner(int timeout, uint64_t usec, unsigned long long now)
 {
-	return usec != UINT64_MAX && (timeout < 0 || usec < now + timeout * UINT64_C(1000));
+	return usec != UINT64_MAX && (timeout < 0 || usec < now + timeout * 1000ULL);
 }
 
 /**
@@ -118,7 +118,8 @@ enum wake wait_for(struct source *source, int timeout)
 	int n;
 
 	if (source && source->journal) {
-		uint64_t usec, now = monotonic_usec();
+		unsigned long long now = monotonic_usec();
+		uint64_t usec;
 
 		fds[2].fd = sd_journal_get_fd(source->journal);
 		fds[2].events = sd_journal_get_events(source->journal);
@@ -217,6 +218,7 @@ static bool journal_field(sd_journal *journal, const char *name, char *value, si
 
 static bool next_of_journal(sd_journal *journal, struct message *message)
 {
+	uint64_t received;
 	char text[32];
 
 	if (!must(sd_journal_next(journal)))
@@ -227,9 +229,9 @@ static bool next_of_journal(sd_journal *journal, struct message *message)
 		message->text[0] = '\0';
 	if (journal_field(journal, "_SOURCE_MONOTONIC_TIMESTAMP", text, sizeof(text)))
 		message->usec = since_epoch(strtoull(text, NULL, 10));
-	else
-		sd_journal_get_realtime_usec(journal, &message->usec);
-	if (sscanf(message->text, "Missed %" SCNu64 " kernel messages", &message->lost) == 1)
+	else if (sd_journal_get_realtime_usec(journal, &received) >= 0)
+		message->usec = received;
+	if (sscanf(message->text, "Missed %llu kernel messages", &message->lost) == 1)
 		message->text[0] = '\0';
 	return true;
 }
@@ -257,7 +259,7 @@ static void unescape(char *text)
 static bool next_of_kmsg(struct source *source, struct message *message)
 {
 	unsigned int level;
-	uint64_t sequence, usec;
+	unsigned long long sequence, usec;
 	char line[4 * MESSAGE_LEN], *text;	/* every byte may be escaped */
 	ssize_t length;
 
@@ -275,7 +277,7 @@ static bool next_of_kmsg(struct source *source, struct message *message)
 	message->text[0] = '\0';
 	text = strchr(line, ';');
 	if (!text ||
-	    sscanf(line, "%u,%" SCNu64 ",%" SCNu64, &level, &sequence, &usec) != 3)
+	    sscanf(line, "%u,%llu,%llu", &level, &sequence, &usec) != 3)
 		return true;
 	if (source->sequence && sequence > source->sequence)
 		message->lost = sequence - source->sequence;
@@ -292,7 +294,7 @@ static bool next_of_kmsg(struct source *source, struct message *message)
 static void open_kmsg(struct source *source)
 {
 	struct message message;
-	uint64_t now = time_of(CLOCK_REALTIME);
+	unsigned long long now = time_of(CLOCK_REALTIME);
 
 	source->kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (source->kmsg < 0 && (errno == EPERM || errno == EACCES))

@@ -6,7 +6,6 @@
 #define SOURCE_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 /* Exit statuses, those of tcp-connect-logger(8) */
 enum status { DONE = 0, FAILED = 1, USAGE = 2, NOT_PERMITTED = 4 };
@@ -21,8 +20,8 @@ enum status { DONE = 0, FAILED = 1, USAGE = 2, NOT_PERMITTED = 4 };
  * @text: without level and time, NUL-terminated; empty if it is not the kernel's
  */
 struct message {
-	uint64_t usec;
-	uint64_t lost;
+	unsigned long long usec;
+	unsigned long long lost;
 	char text[MESSAGE_LEN];
 };
 
@@ -31,7 +30,7 @@ enum wake { WAKE_SOURCE, WAKE_TIMEOUT, WAKE_END };
 
 struct source;
 
-uint64_t monotonic_usec(void);
+unsigned long long monotonic_usec(void);
 void catch_end(void);
 enum wake wait_for(struct source *source, int timeout);
 

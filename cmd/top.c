@@ -10,7 +10,6 @@
 #include <err.h>
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <locale.h>
 #include <search.h>
 #include <signal.h>
@@ -45,14 +44,14 @@ static const char usage[] =
  */
 struct row {
 	struct record record;
-	uint64_t count, before;
+	unsigned long long count, before;
 };
 
 static void *rows;		/* a tree, tsearch(3) */
 static struct row **order;	/* its rows, in the order in which they are shown */
 static size_t nr_rows;
-static uint64_t total;		/* connections */
-static uint64_t missed;		/* connections, or lines of the log, that are in no row */
+static unsigned long long total;		/* connections */
+static unsigned long long missed;		/* connections, or lines of the log, that are in no row */
 
 /* Records have no holes that matter: they are cleared before they are filled. */
 static int compare_rows(const void *a, const void *b)
@@ -170,7 +169,7 @@ static const char *take_comm(const char *text, char comm[COMM_LEN])
 	return text + strspn(text, " ");
 }
 
-static void put_number(unsigned char *to, uint64_t number, int bytes)
+static void put_number(unsigned char *to, unsigned long long number, int bytes)
 {
 	while (bytes--) {
 		to[bytes] = number;
@@ -194,7 +193,7 @@ static void add_port(const unsigned char *addr, unsigned int port)
 static const char *take_entry(const char *text)
 {
 	struct record record;
-	uint64_t high, low, port, count;
+	unsigned long long high, low, port, count;
 	char line[256];
 	size_t length;
 	bool has_comm = !strncmp(text, "{ comm: ", strlen("{ comm: "));
@@ -210,20 +209,20 @@ static const char *take_entry(const char *text)
 	memcpy(line, text, length);
 	line[length] = '\0';
 
-	if (has_comm && sscanf(line, ", daddr: %" SCNu64 ", dport: %" SCNu64
-			       " } hitcount: %" SCNu64, &low, &port, &count) == 3) {
+	if (has_comm && sscanf(line, ", daddr: %llu, dport: %llu"
+			       " } hitcount: %llu", &low, &port, &count) == 3) {
 		record.family = AF_INET;
 		record.port = port;
 		put_number(record.addr, low, 4);
 		row_of(&record)->count = count;
-	} else if (has_comm && sscanf(line, ", daddr6_hi: %" SCNu64 ", daddr6_lo: %" SCNu64
-				      " } hitcount: %" SCNu64, &high, &low, &count) == 3) {
+	} else if (has_comm && sscanf(line, ", daddr6_hi: %llu, daddr6_lo: %llu"
+				      " } hitcount: %llu", &high, &low, &count) == 3) {
 		record.family = AF_INET6;
 		put_number(record.addr, high, 8);
 		put_number(record.addr + 8, low, 8);
 		row_of(&record)->count = count;
-	} else if (!has_comm && sscanf(line, "{ daddr6_hi: %" SCNu64 ", daddr6_lo: %" SCNu64
-				       ", dport: %" SCNu64, &high, &low, &port) == 3) {
+	} else if (!has_comm && sscanf(line, "{ daddr6_hi: %llu, daddr6_lo: %llu"
+				       ", dport: %llu", &high, &low, &port) == 3) {
 		put_number(record.addr, high, 8);
 		put_number(record.addr + 8, low, 8);
 		add_port(record.addr, port);
@@ -239,7 +238,7 @@ static void read_histograms(void)
 {
 	char *hist = tracefs_event_file_read(instance, SYSTEM, EVENT, "hist", NULL);
 	const char *text = hist;
-	uint64_t dropped;
+	unsigned long long dropped;
 
 	if (!hist)
 		err(FAILED, "the kernel's histogram");
@@ -326,18 +325,18 @@ static void show(void)
 		    shown > size.ws_row - 4u)
 			shown = size.ws_row - 4;
 	}
-	printf("connections %" PRIu64 ", rows %zu", total, nr_rows);
+	printf("connections %llu, rows %zu", total, nr_rows);
 	if (shown < nr_rows)
 		printf(", shown %zu", shown);
 	if (missed)
-		printf(", not counted %" PRIu64, missed);
+		printf(", not counted %llu", missed);
 	printf("\n\n%10s %10s %-15s %s\n", "COUNT", "NEW", "COMM", "DESTINATION");
 	for (size_t i = 0; i < shown; i++) {
 		struct row *row = order[i];
 		char comm[PRINTABLE_LEN], to[DESTINATION_LEN];
 		int columns = record_printable_comm(row->record.comm, comm);
 
-		printf("%10" PRIu64 " %10" PRIu64 " %s%*s ", row->count, row->count - row->before,
+		printf("%10llu %10llu %s%*s ", row->count, row->count - row->before,
 		       comm, columns < COMM_LEN - 1 ? COMM_LEN - 1 - columns : 0, "");
 		if (instance && row->record.family == AF_INET6)
 			printf("[%s]:%s\n", record_address(&row->record, to),
@@ -356,7 +355,7 @@ static void show(void)
 /* until_next(): count for so many milliseconds; false at the end */
 static bool until_next(struct source *source, int interval)
 {
-	uint64_t now = monotonic_usec(), end = now + interval * UINT64_C(1000);
+	unsigned long long now = monotonic_usec(), end = now + interval * 1000ULL;
 	enum wake wake = WAKE_SOURCE;
 
 	for (; now < end && wake != WAKE_END; now = monotonic_usec()) {
