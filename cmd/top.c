@@ -51,7 +51,7 @@ static void *rows;		/* a tree, tsearch(3) */
 static struct row **order;	/* its rows, in the order in which they are shown */
 static size_t nr_rows;
 static unsigned long long total;		/* connections */
-static unsigned long long missed;		/* connections, or lines of the log, that are in no row */
+static unsigned long long missed;	/* connections, or lines of the log, that are in no row */
 
 /* Records have no holes that matter: they are cleared before they are filled. */
 static int compare_rows(const void *a, const void *b)
@@ -209,20 +209,22 @@ static const char *take_entry(const char *text)
 	memcpy(line, text, length);
 	line[length] = '\0';
 
-	if (has_comm && sscanf(line, ", daddr: %llu, dport: %llu"
-			       " } hitcount: %llu", &low, &port, &count) == 3) {
+	if (has_comm && sscanf(line, ", daddr: %llu, dport: %llu } hitcount: %llu",
+			       &low, &port, &count) == 3) {
 		record.family = AF_INET;
 		record.port = port;
 		put_number(record.addr, low, 4);
 		row_of(&record)->count = count;
-	} else if (has_comm && sscanf(line, ", daddr6_hi: %llu, daddr6_lo: %llu"
-				      " } hitcount: %llu", &high, &low, &count) == 3) {
+	} else if (has_comm &&
+		   sscanf(line, ", daddr6_hi: %llu, daddr6_lo: %llu } hitcount: %llu",
+			  &high, &low, &count) == 3) {
 		record.family = AF_INET6;
 		put_number(record.addr, high, 8);
 		put_number(record.addr + 8, low, 8);
 		row_of(&record)->count = count;
-	} else if (!has_comm && sscanf(line, "{ daddr6_hi: %llu, daddr6_lo: %llu"
-				       ", dport: %llu", &high, &low, &port) == 3) {
+	} else if (!has_comm &&
+		   sscanf(line, "{ daddr6_hi: %llu, daddr6_lo: %llu, dport: %llu",
+			  &high, &low, &port) == 3) {
 		put_number(record.addr, high, 8);
 		put_number(record.addr + 8, low, 8);
 		add_port(record.addr, port);
