@@ -112,7 +112,7 @@ second_boot() {
 	succeeds "remove: apt" apt_get remove $package
 	nothing_left "remove"
 	not_in_dkms "remove"
-	equals "remove: the options are left" "$conffile" "$(files_of_ours | grep -v -e /dpkg/ -e /doc/)"
+	equals "remove: the options are left" "$conffile" "$(files_of_ours | grep -v -e /dpkg/ -e /deb-systemd-helper -e /doc/)"
 	curl_logs "remove" 0
 	healthy "remove"
 
