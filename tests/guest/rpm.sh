@@ -38,8 +38,9 @@ by_name() {
 	EOF
 	mark
 	succeeds "install: dnf, by name, what needs it" dnf -y install $tools
+	# Before the files of what needs it are there
 	matches "install: says what is running and what to do" "*
-*tcp-connect-logger: loaded, logging is off. To switch: tcp-connect-logger enable, or disable; to see the connections: tcp-connect-logger follow
+*tcp-connect-logger: loaded, logging is off. To switch: tcp-connect-logger enable, or disable; to see the connections: journalctl -k -f -g tcp_connect_logger
 *" "$output"
 	equals "install: the line" "<6>tcp_connect_logger: loaded, logging disabled" "$(log)"
 	rm -rf /etc/yum.repos.d/rig.repo /var/cache/dnf
