@@ -25,7 +25,7 @@ in_readme() {
 		grep -v -e '^make ' -e '^tcp_connect_logger: ' -e '^… ' -e '^SUBSYSTEM=='
 }
 
-# What goes on until it is interrupted may do so for five seconds.
+# What goes on until it is interrupted may do so for five seconds. Logging is on.
 runs() {
 	case $2 in
 	"cd "*)
@@ -33,6 +33,7 @@ runs() {
 		return
 		;;
 	esac
+	[ ! -e $switch ] || echo 1 >$switch
 	status=0 limit=5
 	case $2 in *timeout*) limit=30 ;; esac
 	output=$(cd "$directory" && timeout -k 10 -s INT $limit sh -c "$2" 2>&1) || status=$?
@@ -61,7 +62,6 @@ depmod
 	in_man man8/tcp-connect-logger.8
 	in_man man4/tcp_connect_logger.4
 } | all_run "man pages"
-tcp-connect-logger enable
 in_readme | all_run README
 nothing_left "README, how to take it out by hand"
 

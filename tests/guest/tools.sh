@@ -344,9 +344,10 @@ prometheus() {
 	echo 0 >$switch
 	wait_until 60 are_metrics
 	equals "prometheus: the next ones" "$(expected_metrics)" "$(metrics)"
+	systemctl disable --now $timer 2>/dev/null
+	wait_until 20 sh -c '! systemctl is-active -q tcp-connect-logger-metrics'
 	equals "prometheus: nothing is left half-way" tcp_connect_logger.prom \
 		"$(cd /var/lib/prometheus/node-exporter && echo tcp*)"
-	systemctl disable --now $timer 2>/dev/null
 	equals "prometheus: no unit has failed" "" "$(systemctl --failed --plain --no-legend)"
 	echo 1 >$switch
 }
