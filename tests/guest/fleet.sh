@@ -86,7 +86,7 @@ all_come() {
 # ---- rsyslog
 
 rsyslog_collected() {
-	sed -n 's/.*"daddr": "\([^"]*\)".*/\1/p' /var/log/tcp-connect-logger.json 2>/dev/null
+	sed -n 's/.*"daddr": "\(198\.1[89]\.[0-9.]*\)".*/\1/p' /var/log/tcp-connect-logger.json 2>/dev/null
 }
 
 rsyslog_has_last() {

@@ -345,7 +345,7 @@ prometheus() {
 	wait_until 60 are_metrics
 	equals "prometheus: the next ones" "$(expected_metrics)" "$(metrics)"
 	systemctl disable --now $timer 2>/dev/null
-	wait_until 20 sh -c '! systemctl is-active -q tcp-connect-logger-metrics'
+	wait_until 20 test ! -e /var/lib/prometheus/node-exporter/tcp_connect_logger.prom.new
 	equals "prometheus: nothing is left half-way" tcp_connect_logger.prom \
 		"$(cd /var/lib/prometheus/node-exporter && echo tcp*)"
 	equals "prometheus: no unit has failed" "" "$(systemctl --failed --plain --no-legend)"
