@@ -15,7 +15,6 @@ round=$1 burst=$2
 shift 2
 ko=/payload/tcp-connect-logger.ko
 out=/tmp/out
-limit=/sys/module/tcp_connect_logger/parameters/rate_limit
 consumer=
 
 result() {
@@ -93,11 +92,6 @@ start_journald() {
 stop_journald() { no_journald; }
 kept_journald() { journalctl -k -o cat | records; }
 
-no_journald() {
-	systemctl stop systemd-journald.socket systemd-journald-dev-log.socket \
-		systemd-journald-audit.socket systemd-journald
-}
-
 start_event() {
 	takes_events || return
 	load
@@ -174,7 +168,7 @@ ready() {
 burst() {
 	dmesg -C
 	# Lines flat out take more than half of each second.
-	[ ! -e $limit ] || echo 0 >$limit
+	[ ! -e $rate_limit ] || echo 0 >$rate_limit
 	before=$("kept_$subject")
 	# shellcheck disable=SC2086 # words
 	/payload/cost -n "$burst" $1 >/dev/null

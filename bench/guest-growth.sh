@@ -12,7 +12,6 @@
 . /payload/lib.sh
 
 cpus=$(grep -c ^processor /proc/cpuinfo)
-limit=/sys/module/tcp_connect_logger/parameters/rate_limit
 
 measure() {
 	for processes in 1 4 16 64; do
@@ -30,7 +29,7 @@ for _ in 1 2 3 4 5; do
 	measure off
 	echo 1 >$switch
 	measure log
-	echo 1000 >$limit
+	echo 1000 >$rate_limit
 	measure limited
 	echo 0 >$switch
 	if takes_events; then

@@ -63,14 +63,6 @@ struct filter {
 static struct filter *filters;
 static size_t nr_filters;
 
-static bool parse_number(const char *text, unsigned long most, unsigned long *number)
-{
-	char *end;
-
-	*number = strtoul(text, &end, 10);
-	return *text >= '0' && *text <= '9' && !*end && *number <= most;
-}
-
 static bool parse_user(const char *text, unsigned long *uid)
 {
 	const struct passwd *user = getpwnam(text);
@@ -195,15 +187,14 @@ static void print_columns(const struct message *message, const struct record *re
 	time_t seconds = message->usec / 1000000;
 	char clock[sizeof("00:00:00")], comm[PRINTABLE_LEN], to[DESTINATION_LEN], uid[16];
 	const char *user = user_name(record->uid);
-	int columns = record_printable_comm(record->comm, comm);
 
 	if (!user) {
 		snprintf(uid, sizeof(uid), "%u", record->uid);
 		user = uid;
 	}
 	strftime(clock, sizeof(clock), "%T", localtime(&seconds));
-	printf("%s.%03u %7d %-10s %s%*s %s\n", clock, (unsigned int)(message->usec / 1000 % 1000),
-	       record->pid, user, comm, columns < COMM_LEN - 1 ? COMM_LEN - 1 - columns : 0, "",
+	printf("%s.%03u %7d %-10s %s %s\n", clock, (unsigned int)(message->usec / 1000 % 1000),
+	       record->pid, user, record_printable_comm(record->comm, comm),
 	       record_destination(record, to));
 }
 
@@ -343,9 +334,8 @@ int main(int argc, char **argv)
 			show(&message, print);
 			n++;
 		}
-		if (fflush(stdout) && errno != EPIPE)
-			err(FAILED, "standard output");
-		if (wait_for(source, n < 1000 ? -1 : 0) == WAKE_END)
+		flush_output();
+		if (!wait_for(source, n < 1000 ? -1 : 0))
 			break;
 	}
 	source_close(source);

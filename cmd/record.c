@@ -24,6 +24,20 @@ static const char *number(const char *text, unsigned long most, unsigned long *v
 	return *value <= most ? end : NULL;
 }
 
+/**
+ * parse_number() - a number as a person writes it
+ * @text: in decimal, and nothing else
+ * @most: what it may be
+ * @value: filled in, if it is one
+ *
+ * Return: whether it is one.
+ */
+bool parse_number(const char *text, unsigned long most, unsigned long *value)
+{
+	text = number(text, most, value);
+	return text && !*text;
+}
+
 /* skip(): what follows the word, or NULL if text does not begin with it */
 static const char *skip(const char *text, const char *word)
 {
@@ -156,12 +170,14 @@ const char *record_destination(const struct record *record, char text[DESTINATIO
  * record_printable_comm() - a name that does nothing to a terminal
  * @comm: as the process has it
  * @text: where it is written, NUL-terminated: what is not printable in the locale's
- *	encoding, and the backslash, as \xNN
+ *	encoding, and the backslash, as \xNN; filled up with spaces to the 15 columns of a
+ *	terminal that a name usually takes at most
  *
- * Return: how many columns of a terminal it takes.
+ * Return: @text
  */
-int record_printable_comm(const char *comm, char text[PRINTABLE_LEN])
+const char *record_printable_comm(const char *comm, char text[PRINTABLE_LEN])
 {
+	char *to = text;
 	size_t left = strnlen(comm, COMM_LEN - 1);
 	mbstate_t state = { 0 };
 	int columns = 0;
@@ -172,19 +188,21 @@ int record_printable_comm(const char *comm, char text[PRINTABLE_LEN])
 		bool valid = length <= left;
 
 		if (valid && iswprint(wide) && wcwidth(wide) >= 0 && wide != L'\\') {
-			text = mempcpy(text, comm, length);
+			to = mempcpy(to, comm, length);
 			columns += wcwidth(wide);
 		} else {
 			if (!valid)
 				length = 1;
 			memset(&state, 0, sizeof(state));
 			for (size_t i = 0; i < length; i++)
-				text += sprintf(text, "\\x%02x", (unsigned char)comm[i]);
+				to += sprintf(to, "\\x%02x", (unsigned char)comm[i]);
 			columns += 4 * length;
 		}
 		comm += length;
 		left -= length;
 	}
-	*text = '\0';
-	return columns;
+	while (columns++ < COMM_LEN - 1)
+		*to++ = ' ';
+	*to = '\0';
+	return text;
 }

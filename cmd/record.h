@@ -41,6 +41,8 @@ struct record {
 bool record_parse(const char *line, struct record *record);
 const char *record_address(const struct record *record, char text[DESTINATION_LEN]);
 const char *record_destination(const struct record *record, char text[DESTINATION_LEN]);
-int record_printable_comm(const char *comm, char text[PRINTABLE_LEN]);
+const char *record_printable_comm(const char *comm, char text[PRINTABLE_LEN]);
+
+bool parse_number(const char *text, unsigned long most, unsigned long *value);
 
 #endif /* RECORD_H */

@@ -105,17 +105,15 @@ static bool is_sooner(int timeout, uint64_t usec, unsigned long long now)
  *
  * The end is a signal that ends a program, or that nobody reads our output any more.
  *
- * Return: what has come.
+ * Return: false at the end.
  */
-enum wake wait_for(struct source *source, int timeout)
+bool wait_for(struct source *source, int timeout)
 {
 	struct pollfd fds[] = {
 		{ .fd = signals, .events = POLLIN },
 		{ .fd = STDOUT_FILENO },	/* POLLERR where its reader has gone */
 		{ .fd = -1, .events = POLLIN },
 	};
-	bool own_timeout = false;
-	int n;
 
 	if (source && source->journal) {
 		unsigned long long now = monotonic_usec();
@@ -125,25 +123,29 @@ enum wake wait_for(struct source *source, int timeout)
 		fds[2].events = sd_journal_get_events(source->journal);
 		/* Where inotify does not tell, the journal wants to be asked again. */
 		if (sd_journal_get_timeout(source->journal, &usec) >= 0 &&
-		    is_sooner(timeout, usec, now)) {
+		    is_sooner(timeout, usec, now))
 			timeout = usec > now ? (usec - now) / 1000 + 1 : 0;
-			own_timeout = true;
-		}
 	} else if (source) {
 		fds[2].fd = source->kmsg;
 	}
 
-	n = poll(fds, 3, timeout);
-	if (n < 0 && errno != EINTR)
+	if (poll(fds, 3, timeout) < 0 && errno != EINTR)
 		err(FAILED, "poll");
-	if (fds[0].revents || fds[1].revents & (POLLERR | POLLHUP | POLLNVAL))
-		return WAKE_END;
-	if (n > 0 || own_timeout) {
-		if (source && source->journal)
-			sd_journal_process(source->journal);
-		return WAKE_SOURCE;
-	}
-	return WAKE_TIMEOUT;
+	if (source && source->journal)
+		sd_journal_process(source->journal);
+	return !fds[0].revents && !(fds[1].revents & (POLLERR | POLLHUP | POLLNVAL));
+}
+
+/**
+ * flush_output() - let the reader have what was printed
+ *
+ * Ends the program where it cannot be written. That nobody reads any more is not that:
+ * wait_for() tells of it.
+ */
+void flush_output(void)
+{
+	if (fflush(stdout) && errno != EPIPE)
+		err(FAILED, "standard output");
 }
 
 /* ---- The journal ---- */
@@ -363,10 +365,8 @@ void source_close(struct source *source)
 /**
  * say_state() - say so if there can be no lines for now
  * @logging_matters: the switch has to be on
- *
- * Return: whether the livepatch is in the kernel.
  */
-bool say_state(bool logging_matters)
+void say_state(bool logging_matters)
 {
 	FILE *file = fopen("/sys/kernel/tcp_connect_logger/enabled", "re");
 	int on = file ? fgetc(file) : EOF;
@@ -377,5 +377,4 @@ bool say_state(bool logging_matters)
 		warnx("the livepatch is not in force; see: tcp-connect-logger status");
 	else if (on == '0' && logging_matters)
 		warnx("logging is off; to switch it on: tcp-connect-logger enable");
-	return on != EOF;
 }

@@ -25,19 +25,17 @@ struct message {
 	char text[MESSAGE_LEN];
 };
 
-/* What wait_for() has ended with */
-enum wake { WAKE_SOURCE, WAKE_TIMEOUT, WAKE_END };
-
 struct source;
 
 unsigned long long monotonic_usec(void);
 void catch_end(void);
-enum wake wait_for(struct source *source, int timeout);
+bool wait_for(struct source *source, int timeout);
+void flush_output(void);
 
 struct source *source_open(bool kmsg);
 bool source_next(struct source *source, struct message *message);
 void source_close(struct source *source);
 
-bool say_state(bool logging_matters);
+void say_state(bool logging_matters);
 
 #endif /* SOURCE_H */

@@ -336,10 +336,9 @@ static void show(void)
 	for (size_t i = 0; i < shown; i++) {
 		struct row *row = order[i];
 		char comm[PRINTABLE_LEN], to[DESTINATION_LEN];
-		int columns = record_printable_comm(row->record.comm, comm);
 
-		printf("%10llu %10llu %s%*s ", row->count, row->count - row->before,
-		       comm, columns < COMM_LEN - 1 ? COMM_LEN - 1 - columns : 0, "");
+		printf("%10llu %10llu %s ", row->count, row->count - row->before,
+		       record_printable_comm(row->record.comm, comm));
 		if (instance && row->record.family == AF_INET6)
 			printf("[%s]:%s\n", record_address(&row->record, to),
 			       port_of(&row->record));
@@ -350,30 +349,28 @@ static void show(void)
 		putchar('\n');
 	for (size_t i = 0; i < nr_rows; i++)
 		order[i]->before = order[i]->count;
-	if (fflush(stdout) && errno != EPIPE)
-		err(FAILED, "standard output");
+	flush_output();
 }
 
 /* until_next(): count for so many milliseconds; false at the end */
 static bool until_next(struct source *source, int interval)
 {
 	unsigned long long now = monotonic_usec(), end = now + interval * 1000ULL;
-	enum wake wake = WAKE_SOURCE;
+	bool on = true;
 
-	for (; now < end && wake != WAKE_END; now = monotonic_usec()) {
-		wake = wait_for(source, (end - now) / 1000 + 1);
+	for (; now < end && on; now = monotonic_usec()) {
+		on = wait_for(source, (end - now) / 1000 + 1);
 		if (source)
 			read_log(source);
 	}
-	return wake != WAKE_END;
+	return on;
 }
 
 static unsigned long positive(const char *text, const char *what)
 {
-	char *end;
-	unsigned long number = strtoul(text, &end, 10);
+	unsigned long number;
 
-	if (*text < '1' || *text > '9' || *end || number > 86400)
+	if (!parse_number(text, 86400, &number) || !number)
 		errx(USAGE, "%s is a number from 1 to 86400, not %s", what, text);
 	return number;
 }

@@ -6,6 +6,7 @@
 
 switch=/sys/kernel/tcp_connect_logger/enabled
 parameter=/sys/module/tcp_connect_logger/parameters/enabled
+rate_limit=/sys/module/tcp_connect_logger/parameters/rate_limit
 patch=/sys/kernel/livepatch/tcp_connect_logger
 tracing=/sys/kernel/tracing
 event=$tracing/events/tcp_connect_logger/tcp_connect
@@ -196,6 +197,17 @@ waits() {
 # transition_over PATCH: also where the patch is gone
 transition_over() {
 	[ "$(cat "$1/transition" 2>/dev/null || echo 0)" = 0 ]
+}
+
+# no_journald: nor what would start it again
+no_journald() {
+	systemctl stop systemd-journald.socket systemd-journald-dev-log.socket \
+		systemd-journald-audit.socket systemd-journald
+}
+
+# unpack PACKAGE: its files alone
+unpack() {
+	dpkg --unpack --force-depends /payload/"$1"_*.deb >/dev/null 2>&1
 }
 
 # disable_patch PATCH: as Documentation/livepatch/livepatch.rst says

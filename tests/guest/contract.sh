@@ -207,17 +207,15 @@ contract_counters() {
 	echo 0 >$switch
 }
 
-limit=/sys/module/tcp_connect_logger/parameters/rate_limit
-
 contract_rate_limit() {
-	equals "rate limit: 1000 from the start" "1000 644" "$(cat $limit) $(stat -c %a $limit)"
+	equals "rate limit: 1000 from the start" "1000 644" "$(cat $rate_limit) $(stat -c %a $rate_limit)"
 	for bad in -1 x '' 4294967296; do
-		fails "rate limit: refuses '$bad'" sh -c "echo '$bad' >$limit"
-		equals "rate limit: '$bad' changes nothing" 1000 "$(cat $limit)"
+		fails "rate limit: refuses '$bad'" sh -c "echo '$bad' >$rate_limit"
+		equals "rate limit: '$bad' changes nothing" 1000 "$(cat $rate_limit)"
 	done
 
 	echo 1 >$switch
-	echo 5 >$limit
+	echo 5 >$rate_limit
 	sleep 1.1
 	before=$(counters)
 	mark
@@ -234,7 +232,7 @@ contract_rate_limit() {
 		equals "rate limit: what is held back is reported" "$3" "$(suppressed_since_mark)"
 	}
 
-	echo 0 >$limit
+	echo 0 >$rate_limit
 	before=$(counters)
 	mark
 	connection -c 100 blocking 127.0.0.1 9
@@ -242,7 +240,7 @@ contract_rate_limit() {
 	equals "rate limit: 0 is none" "200 200 0" "$(since $before)"
 	equals "rate limit: 0: a line for each" 200 "$(lines_since_mark)"
 
-	echo 1000 >$limit
+	echo 1000 >$rate_limit
 	echo 0 >$switch
 }
 
@@ -256,7 +254,7 @@ reported_since() {
 contract_unload() {
 	sleep 1.2	# the report of what was before has come
 	before=$(cat ${switch%/*}/suppressed)
-	echo 1 >$limit
+	echo 1 >$rate_limit
 	echo 1 >$switch
 	mark
 	connection -c 5 blocking 127.0.0.1 9

@@ -130,12 +130,12 @@ rsyslog() {
 		"$(jq -c .daddr /var/log/tcp-connect-logger.json | wc -l)"
 
 	echo 1 >$switch
-	echo 3 >/sys/module/tcp_connect_logger/parameters/rate_limit
+	echo 3 >$rate_limit
 	/payload/sequence 0 10
 	echo 0 >$switch
 	succeeds "rsyslog: what is held back is told" wait_until 60 \
 		grep -q 'connections not logged (rate_limit=3)' /var/log/tcp-connect-logger.json
-	echo 0 >/sys/module/tcp_connect_logger/parameters/rate_limit
+	echo 0 >$rate_limit
 	collector_ends
 	systemctl stop rsyslog.socket syslog.socket rsyslog
 }
@@ -199,17 +199,15 @@ journal() {
 	remote_ends
 }
 
-for package in tcp-connect-logger-dkms tcp-connect-logger; do
-	dpkg --unpack --force-depends /payload/debs/${package}_*.deb >/dev/null 2>&1
-done
+unpack tcp-connect-logger-dkms
+unpack tcp-connect-logger
 echo 4 >/proc/sys/kernel/printk
 systemctl stop rsyslog.socket syslog.socket rsyslog auditd prometheus-node-exporter 2>/dev/null
 network
 insmod "$ko" rate_limit=0
 wait_until 60 transition_over $patch
 journal
-systemctl stop systemd-journald.socket systemd-journald-dev-log.socket systemd-journald-audit.socket \
-	systemd-journald
+no_journald
 rsyslog
 disable_patch $patch
 rmmod tcp_connect_logger

@@ -2,18 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # tools.sh KO - follow, top and the timer for Prometheus, in a guest with systemd,
-# rsyslogd and node_exporter; their packages are in /payload/debs
+# rsyslogd and node_exporter; their packages are in /payload
 
 # shellcheck source=tests/lib.sh
 . /payload/lib.sh
 
 ko=$1
 instances=$tracing/instances
-limit=/sys/module/tcp_connect_logger/parameters/rate_limit
-
-unpack() {
-	dpkg --unpack --force-depends /payload/debs/"$1"_*.deb >/dev/null 2>&1
-}
 
 # starts NAME OPTION...: the command in the background, with its output in /tmp/NAME, its
 # errors in /tmp/NAME.err, and its process in /tmp/NAME.pid
@@ -43,8 +38,8 @@ timeless() {
 	sed "s/^$(date -u +%Y-%m-%d)T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]\.[0-9]\{6\}Z /TIME /" "$@"
 }
 
-# makes NAME UID ADDRESS PORT: a connection, its record to all of $records, and to $wanted
-# if it is in $these
+# makes NAME UID ADDRESS PORT: a connection, with its process in $pid_N and its record in
+# $line_N, N being how many there are by then
 makes() {
 	connection -n "$1" -u "$2" blocking "$3" "$4"
 	line=$(record "$pid" "$2" "$1" "$3" "$4")
@@ -155,36 +150,40 @@ closed_pipe() {
 	equals "closed pipe: the line" "TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/head)"
 }
 
-# follow tells of what it cannot show: sum_of NAME, of lines and of those that were lost
+# sum_of NAME: of the lines that follow shows, and of those that it says are lost
 sum_of() {
 	echo $(($(wc -l <"/tmp/$1") + $(sed -n 's/^tcp-connect-logger: \([0-9]*\) lines of .*/\1/p' "/tmp/$1.err" |
 		paste -sd +) + 0))
 }
 
+sum_is_at_least() {
+	[ "$(sum_of "$1")" -ge "$2" ]
+}
+
 # lost NAME PROCESS: which is stopped while more comes than the kernel's log can keep
 lost() {
-	echo 0 >$limit
+	echo 0 >$rate_limit
 	kill -STOP "$2"
 	/payload/cost -n 19950 connect 198.51.100.1 9 >/dev/null
 	kill -CONT "$2"
 	succeeds "$1: the kernel's log has lost lines" wait_until 100 grep -q overwritten "/tmp/$1.err"
-	wait_until 100 sh -c "[ \$((\$(wc -l </tmp/$1) + \$(sed -n 's/^tcp-connect-logger: \\([0-9]*\\) .*/\\1/p' /tmp/$1.err | paste -sd +))) -ge 20000 ]"
+	wait_until 100 sum_is_at_least "$1" 20000
 	sum=$(sum_of "$1")
 	# The kernel may have had something to say itself.
 	equals "$1: what is shown and what is lost is all" 1 $((sum >= 20000 && sum < 20005))
 	[ "$sum" = 20000 ] || note "$1: $sum of 20000"
-	echo 1000 >$limit
+	echo 1000 >$rate_limit
 }
 
 held_back() {
-	echo 5 >$limit
+	echo 5 >$rate_limit
 	starts held tcp-connect-logger follow
 	sleep 1
 	/payload/cost -n 50 connect 198.51.100.1 9 >/dev/null
 	wait_until 20 test -s /tmp/held.err
 	matches "held back: follow says so" "tcp-connect-logger: 9[0-9] connections not logged (rate_limit=5)" "$(cat /tmp/held.err)"
 	ends held INT "held back"
-	echo 1000 >$limit
+	echo 1000 >$rate_limit
 
 	starts lost_kmsg tcp-connect-logger follow --kmsg
 	lost lost_kmsg "$(cat /tmp/lost_kmsg.pid)"
@@ -195,8 +194,7 @@ held_back() {
 }
 
 no_journal() {
-	systemctl stop systemd-journald.socket systemd-journald-dev-log.socket \
-		systemd-journald-audit.socket systemd-journald
+	no_journald
 	mkdir /tmp/journal
 	mv /var/log/journal/* /run/log/journal/* /tmp/journal 2>/dev/null
 	starts none tcp-connect-logger follow

@@ -32,7 +32,7 @@ static void parse(const uint8_t *data, size_t size)
 	if (!record_parse(line, &record))
 		return;
 	assert(strlen(record.comm) < COMM_LEN);
-	assert(record_printable_comm(record.comm, comm) >= 0);
+	assert(strlen(record_printable_comm(record.comm, comm)) < PRINTABLE_LEN);
 	for (const char *p = comm; *p; p++)
 		assert(*p >= ' ' && *p < 0x7f);	/* in the locale C */
 	assert(strlen(record_destination(&record, to)) < DESTINATION_LEN);
