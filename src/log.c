@@ -233,8 +233,9 @@ static void tcl_suppress(void)
 /* ---- The record ---- */
 
 /* On its own: what it has on its stack is cleared at its start (CONFIG_INIT_STACK_ALL_ZERO). */
-static noinline void tcl_print(const union tcl_destination *to)
+static noinline void tcl_print(const struct sockaddr *to)
 {
+	const struct sockaddr_in6 *in6 = (const void *)to;
 	pid_t pid = task_tgid_nr(current);
 	uid_t uid = __kuid_val(current_uid());
 	char comm[TCL_COMM_LEN];
@@ -243,21 +244,16 @@ static noinline void tcl_print(const union tcl_destination *to)
 	tcl_escape_comm(comm, tcl_comm_of(current));
 
 	/* %pIS can have the scope, but puts it behind the port. */
-	if (to->sa.sa_family == AF_INET6 && to->in6.sin6_scope_id)
+	if (to->sa_family == AF_INET6 && in6->sin6_scope_id)
 		pr_info("pid=%d uid=%u comm=%s -> [%pI6c%%%u]:%u\n", pid, uid, comm,
-			&to->in6.sin6_addr, to->in6.sin6_scope_id,
-			ntohs(to->in6.sin6_port));
+			&in6->sin6_addr, in6->sin6_scope_id, ntohs(in6->sin6_port));
 	else
 		pr_info("pid=%d uid=%u comm=%s -> %pISpc\n", pid, uid, comm, to);
 }
 
-static void tcl_record(struct sock *sk, const union tcl_destination *to)
+/* On its own, so that the trace event alone does not pay for it. */
+static noinline void tcl_log(const struct sockaddr *to)
 {
-	trace_tcp_connect(sk, to);
-
-	if (!READ_ONCE(tcl_logging))
-		return;
-
 	this_cpu_inc(tcl_counters[TCL_SEEN]);
 	if (tcl_within_limit()) {
 		unsigned long start = jiffies;
@@ -268,6 +264,17 @@ static void tcl_record(struct sock *sk, const union tcl_destination *to)
 	} else {
 		tcl_suppress();
 	}
+}
+
+/*
+ * Where to: a struct sockaddr_in, also where that was asked for as an IPv4-mapped IPv6
+ * address, or a struct sockaddr_in6, without a scope unless the address is link-local.
+ */
+static void tcl_record(struct sock *sk, const void *to)
+{
+	trace_tcp_connect(sk, to);
+	if (READ_ONCE(tcl_logging))
+		tcl_log(to);
 }
 
 /**
@@ -283,15 +290,11 @@ static void tcl_record(struct sock *sk, const union tcl_destination *to)
 noinline void tcl_connect_v4(struct sock *sk, const void *uaddr, int addr_len)
 {
 	const struct sockaddr_in *in = uaddr;
-	union tcl_destination to = { };
 
 	if (sk->sk_family != AF_INET || addr_len < (int)sizeof(*in) || in->sin_family != AF_INET)
 		return;
 
-	to.in.sin_family = AF_INET;
-	to.in.sin_port = in->sin_port;
-	to.in.sin_addr = in->sin_addr;
-	tcl_record(sk, &to);
+	tcl_record(sk, in);
 }
 
 static bool tcl_is_linklocal(const struct in6_addr *addr)
@@ -310,27 +313,33 @@ static bool tcl_is_linklocal(const struct in6_addr *addr)
 noinline void tcl_connect_v6(struct sock *sk, const void *uaddr, int addr_len)
 {
 	const struct sockaddr_in6 *in6 = uaddr;
-	union tcl_destination to = { };
 
 	if (addr_len < SIN6_LEN_RFC2133 || in6->sin6_family != AF_INET6)
 		return;
 
 	if (ipv6_addr_v4mapped(&in6->sin6_addr)) {
-		to.in.sin_family = AF_INET;
-		to.in.sin_port = in6->sin6_port;
-		to.in.sin_addr.s_addr = in6->sin6_addr.s6_addr32[3];
+		const struct sockaddr_in to = {
+			.sin_family = AF_INET,
+			.sin_port = in6->sin6_port,
+			.sin_addr.s_addr = in6->sin6_addr.s6_addr32[3],
+		};
+
+		tcl_record(sk, &to);
 	} else {
-		to.in6.sin6_family = AF_INET6;
-		to.in6.sin6_port = in6->sin6_port;
-		to.in6.sin6_addr = in6->sin6_addr;
+		struct sockaddr_in6 to = {
+			.sin6_family = AF_INET6,
+			.sin6_port = in6->sin6_port,
+			.sin6_addr = in6->sin6_addr,
+		};
+
 		if (tcl_is_linklocal(&in6->sin6_addr)) {
 			if (addr_len >= (int)sizeof(*in6))
-				to.in6.sin6_scope_id = in6->sin6_scope_id;
-			if (!to.in6.sin6_scope_id)
-				to.in6.sin6_scope_id = sk->sk_bound_dev_if;
+				to.sin6_scope_id = in6->sin6_scope_id;
+			if (!to.sin6_scope_id)
+				to.sin6_scope_id = sk->sk_bound_dev_if;
 		}
+		tcl_record(sk, &to);
 	}
-	tcl_record(sk, &to);
 }
 
 /* ---- The files ---- */

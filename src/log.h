@@ -7,24 +7,7 @@
 
 #include "compat.h"
 
-#include <linux/in.h>
-#include <linux/in6.h>
 #include <linux/sock_diag.h>
-#include <linux/socket.h>
-
-/**
- * union tcl_destination - where a connection was asked to go, as %pIS takes it
- * @in6: IPv6; the scope is 0 unless the address is link-local
- * @in: IPv4, also where it was asked for as an IPv4-mapped IPv6 address
- * @sa: its family, AF_INET or AF_INET6
- *
- * The largest comes first: "= { }" clears the first member, and maybe no more.
- */
-union tcl_destination {
-	struct sockaddr_in6 in6;
-	struct sockaddr_in in;
-	struct sockaddr sa;
-};
 
 /* The process's name: a worker of io_uring is a thread of the process that has asked. */
 static inline const char *tcl_comm_of(const struct task_struct *task)

@@ -11,18 +11,21 @@
 #if !defined(TCL_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
 #define TCL_TRACE_H
 
+#include <linux/in.h>
+#include <linux/in6.h>
 #include <linux/net_namespace.h>
 #include <linux/sched.h>
+#include <linux/socket.h>
 #include <linux/tracepoint.h>
 
 /*
  * An IPv4 address is a number in daddr, so that filters can compare it and hist
  * triggers count by it: 10.0.0.1 is 0x0a000001. An IPv6 address is two numbers. In
- * sockaddr either is as a struct sockaddr_in or sockaddr_in6 has it.
+ * sockaddr either is as a struct sockaddr_in or sockaddr_in6 has it, of which "to" is one.
  */
 TRACE_EVENT(tcp_connect,
 
-	TP_PROTO(struct sock *sk, const union tcl_destination *to),
+	TP_PROTO(struct sock *sk, const struct sockaddr *to),
 
 	TP_ARGS(sk, to),
 
@@ -46,22 +49,30 @@ TRACE_EVENT(tcp_connect,
 		__entry->skaddr = sk;
 		__entry->cookie = tcl_cookie_of(sk);
 		__entry->cgroup = tcl_cgroup_id(current);
-		__entry->family = to->sa.sa_family;
-		__entry->dport = ntohs(to->in.sin_port);
-		if (to->sa.sa_family == AF_INET6) {
+		__entry->family = to->sa_family;
+		if (to->sa_family == AF_INET6) {
+			const struct sockaddr_in6 *in6 = (const void *)to;
+
+			__entry->dport = ntohs(in6->sin6_port);
 			__entry->daddr = 0;
-			__entry->daddr6_hi = tcl_number(&to->in6.sin6_addr.s6_addr32[0]);
-			__entry->daddr6_lo = tcl_number(&to->in6.sin6_addr.s6_addr32[2]);
+			__entry->daddr6_hi = tcl_number(&in6->sin6_addr.s6_addr32[0]);
+			__entry->daddr6_lo = tcl_number(&in6->sin6_addr.s6_addr32[2]);
+			memcpy(__entry->sockaddr, in6, sizeof(*in6));
 		} else {
-			__entry->daddr = ntohl(to->in.sin_addr.s_addr);
+			const struct sockaddr_in *in = (const void *)to;
+
+			__entry->dport = ntohs(in->sin_port);
+			__entry->daddr = ntohl(in->sin_addr.s_addr);
 			__entry->daddr6_hi = 0;
 			__entry->daddr6_lo = 0;
+			/* What is behind the address may be anything. */
+			memset(__entry->sockaddr, 0, sizeof(struct sockaddr_in6));
+			memcpy(__entry->sockaddr, in, offsetofend(struct sockaddr_in, sin_addr));
 		}
 		__entry->pid = task_tgid_nr(current);
 		__entry->uid = __kuid_val(current_uid());
 		__entry->netns = sock_net(sk)->ns.inum;
 		memcpy(__entry->comm, tcl_comm_of(current), TASK_COMM_LEN);
-		memcpy(__entry->sockaddr, to, sizeof(struct sockaddr_in6));
 	),
 
 	TP_printk("pid=%d uid=%u comm=%s family=%s daddr=%pISc dport=%u netns=%u cgroup=%llu cookie=%llu skaddr=%p",
