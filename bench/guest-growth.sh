@@ -24,8 +24,7 @@ echo 4 >/proc/sys/kernel/printk
 sleep 5
 for _ in 1 2 3 4 5; do
 	measure nothing
-	insmod /payload/tcp-connect-logger.ko rate_limit=0
-	wait_until 60 transition_over $patch
+	load /payload/tcp-connect-logger.ko rate_limit=0
 	measure off
 	echo 1 >$switch
 	measure log
@@ -37,7 +36,6 @@ for _ in 1 2 3 4 5; do
 		measure event
 		echo 0 >$event/enable
 	fi
-	disable_patch $patch
-	rmmod tcp_connect_logger
+	unload tcp_connect_logger
 done
 echo end

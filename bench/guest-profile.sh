@@ -25,8 +25,7 @@ profile() {
 echo 4 >/proc/sys/kernel/printk
 sleep 45
 profile nothing
-insmod /payload/tcp-connect-logger.ko rate_limit=0
-wait_until 60 transition_over $patch
+load /payload/tcp-connect-logger.ko rate_limit=0
 awk '$2 ~ /^[tTwW]$/ { print "symbol", $1, $3 }' /proc/kallsyms
 profile off
 echo 1 >$switch

@@ -7,7 +7,8 @@
 switch=/sys/kernel/tcp_connect_logger/enabled
 parameter=/sys/module/tcp_connect_logger/parameters/enabled
 rate_limit=/sys/module/tcp_connect_logger/parameters/rate_limit
-patch=/sys/kernel/livepatch/tcp_connect_logger
+livepatches=/sys/kernel/livepatch
+patch=$livepatches/tcp_connect_logger
 tracing=/sys/kernel/tracing
 event=$tracing/events/tcp_connect_logger/tcp_connect
 
@@ -214,4 +215,16 @@ unpack() {
 disable_patch() {
 	echo 0 >"$1/enabled"
 	wait_until 60 test ! -d "$1"
+}
+
+# load FILE [PARAMETER...]: a livepatch, and wait for the end of its transition
+load() {
+	loaded=$(basename "$1" .ko | tr - _)
+	insmod "$@" && wait_until 60 transition_over "$livepatches/$loaded"
+}
+
+# unload MODULE: perhaps it is disabled already, or was never a livepatch
+unload() {
+	[ ! -d "$livepatches/$1" ] || disable_patch "$livepatches/$1"
+	wait_until 20 rmmod "$1"
 }

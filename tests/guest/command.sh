@@ -5,7 +5,7 @@
 # package.sh, which has it installed, loaded and off.
 # shellcheck disable=SC2154 # what system.sh sets
 
-rival=/sys/kernel/livepatch/rival
+rival=$livepatches/rival
 is_loaded="loaded, version $version"
 
 # as USER COMMAND...
@@ -167,8 +167,7 @@ disabled_by_hand() {
 
 bypassed() {
 	echo 1 >$switch
-	insmod /payload/rival.ko
-	wait_until 60 transition_over $rival
+	load /payload/rival.ko
 	state="bypassed by rival in tcp_v4_connect: IPv4 is not logged"
 	status_is "bypassed" 3 "$is_loaded" "$state" on
 	matches "bypassed: json" '*"livepatch": "bypassed",
@@ -182,21 +181,18 @@ bypassed() {
 	mark
 	fails "bypassed: connections are the rival's" curl -s http://127.0.0.1:80/
 	equals "bypassed: and not logged" "" "$(log)"
-	disable_patch $rival
-	rmmod rival
+	unload rival
 	status_is "bypassed no more" 0 "$is_loaded" enabled on
 	curl_logs "bypassed no more" 1
 
-	insmod /payload/rival.ko function=tcp_v6_connect
-	wait_until 60 transition_over $rival
+	load /payload/rival.ko function=tcp_v6_connect
 	status_is "bypassed in IPv6" 3 "$is_loaded" "bypassed by rival in tcp_v6_connect: IPv6 is not logged" on
 	curl_logs "bypassed in IPv6, not in IPv4" 1
 	exits "bypassed: unload" 0 tcp-connect-logger unload
 	nothing_left "bypassed: unload"
 	exits "rival is there: load" 1 tcp-connect-logger load
 	matches "rival is there: load says why not" "tcp-connect-logger: not loaded: *Device or resource busy. The reason may be in: journalctl -k -g tcp_connect_logger" "$output"
-	disable_patch $rival
-	rmmod rival
+	unload rival
 	loads "rival is gone: load"
 }
 
@@ -209,8 +205,7 @@ replaced() {
 	status_is "replaced" 3 "$is_loaded" "replaced by rival: $state" on
 	exits "replaced: enable" 3 tcp-connect-logger enable
 	says "replaced: enable" "switched on, but the livepatch is replaced by rival: $state."
-	disable_patch $rival
-	rmmod rival
+	unload rival
 	status_is "replaced, and that one gone" 3 "$is_loaded" "replaced by a livepatch that is gone: $state" on
 	curl_logs "replaced, and that one gone" 0
 	exits "replaced: reload" 0 tcp-connect-logger reload
@@ -220,8 +215,7 @@ replaced() {
 	wait_until 60 test ! -d $patch
 	exits "replaced: unload" 0 tcp-connect-logger unload
 	nothing_left "replaced: unload"
-	disable_patch $rival
-	rmmod rival
+	unload rival
 	loads "replaced: load"
 }
 
@@ -289,8 +283,7 @@ in_transition() {
 	equals "another in transition: as it was" "1 0" "$(cat $patch/enabled $patch/transition | tr '\n' ' ' | sed 's/ $//')"
 	rmmod stall
 	wait_until 60 transition_over $rival
-	disable_patch $rival
-	rmmod rival
+	unload rival
 	status_is "another no more: as it was" 0 "$is_loaded" enabled on
 	echo 0 >$switch
 }

@@ -12,11 +12,6 @@
 ko=$1 owner=$2
 shift 2
 
-unload() {
-	disable_patch $patch
-	rmmod tcp_connect_logger
-}
-
 switch_is_ready() {
 	transition_over $patch && [ "$(stat -c '%u:%g %a' $switch)" = "$owner" ]
 }
@@ -284,7 +279,7 @@ contract_parameter() {
 	echo 0 >$switch
 	logs_nothing "enabled=1, switched off"
 	equals "enabled=1, switched off: the parameter shows the start value" 1 "$(cat $parameter)"
-	unload
+	unload tcp_connect_logger
 
 	for bad in 2 y nonsense ''; do
 		refused "enabled='$bad'" "<3>tcp_connect_logger: * invalid for parameter *" "nvalid" "enabled=$bad"
@@ -294,20 +289,18 @@ contract_parameter() {
 contract_refusals() {
 	line="<3>tcp_connect_logger: not loading: tcp_v4_connect() is already patched by another livepatch or redirected by another IPMODIFY user, which this one would undo"
 	for how in livepatch ftrace; do
-		insmod /payload/rival.ko how=$how
-		wait_until 60 transition_over /sys/kernel/livepatch/rival
+		load /payload/rival.ko how=$how
 		connection blocking 127.0.0.1 9
 		before=$result
 		refused "rival by $how" "$line" "esource busy"
 		connection blocking 127.0.0.1 9
 		equals "rival by $how: works on" "$before" "$result"
-		[ $how = ftrace ] || disable_patch /sys/kernel/livepatch/rival
-		rmmod rival
+		unload rival
 		insmod "$ko"
 		succeeds "rival by $how: once it is gone we load" wait_until 60 switch_is_ready
 		echo 1 >$switch
 		logs_one "rival by $how gone"
-		unload
+		unload tcp_connect_logger
 	done
 
 	# The core's own refusal, as the last step of init. 7.3 no longer lets ftrace be
@@ -325,9 +318,8 @@ contract_refusals() {
 	insmod /payload/rival.ko
 	refused "rival in transition" "<3>tcp_connect_logger: not loading: another livepatch is in transition; try again when it is over" "esource busy"
 	rmmod stall
-	wait_until 60 transition_over /sys/kernel/livepatch/rival
-	disable_patch /sys/kernel/livepatch/rival
-	rmmod rival
+	wait_until 60 transition_over $livepatches/rival
+	unload rival
 }
 
 # What is built where the livepatch does not compile.

@@ -46,15 +46,12 @@ costs
 bare4=$cost4 bare6=$cost6
 figure "cost, $(uname -r), a connect alone: $bare4, IPv6 $bare6 instructions"
 
-insmod /payload/empty.ko
-wait_until 60 transition_over /sys/kernel/livepatch/empty
+load /payload/empty.ko
 costs
 empty4=$cost4 empty6=$cost6
-disable_patch /sys/kernel/livepatch/empty
-rmmod empty
+unload empty
 
-insmod "$ko" rate_limit=1000000
-wait_until 60 transition_over $patch
+load "$ko" rate_limit=1000000
 costs
 off4=$cost4 off6=$cost6
 at_most "off, over none" $most_off $((off4 - bare4))
@@ -83,8 +80,7 @@ echo 0 >$switch
 costs
 at_most "off again, over off" 10 $((cost4 - off4))
 at_most "off again, over off, IPv6" 10 $((cost6 - off6))
-disable_patch $patch
-rmmod tcp_connect_logger
+unload tcp_connect_logger
 costs
 at_most "gone, over none" 10 $((cost4 - bare4))
 at_most "gone, over none, IPv6" 10 $((cost6 - bare6))

@@ -64,8 +64,7 @@ filters() {
 }
 
 fails "event: not there before" test -e $event
-insmod "$ko" || exit
-wait_until 60 transition_over $patch
+load "$ko" || exit
 if takes_events; then
 	equals "event: off" 0 "$(cat $event/enable)"
 	connection blocking 127.0.0.1 9
@@ -89,8 +88,7 @@ if takes_events; then
 else
 	fails "event: the kernel takes none of a livepatch" test -e $event
 fi
-disable_patch $patch
-succeeds "event: unload" rmmod tcp_connect_logger
+succeeds "event: unload" unload tcp_connect_logger
 fails "event: gone with the module" test -e $event
 connection blocking 127.0.0.1 9
 equals "event: a connect works" ECONNREFUSED "$result"

@@ -204,12 +204,10 @@ unpack tcp-connect-logger
 echo 4 >/proc/sys/kernel/printk
 systemctl stop rsyslog.socket syslog.socket rsyslog auditd prometheus-node-exporter 2>/dev/null
 network
-insmod "$ko" rate_limit=0
-wait_until 60 transition_over $patch
+load "$ko" rate_limit=0
 journal
 no_journald
 rsyslog
-disable_patch $patch
-rmmod tcp_connect_logger
+unload tcp_connect_logger
 equals "fleet: no unit has failed" "" "$(systemctl --failed --plain --no-legend)"
 echo end

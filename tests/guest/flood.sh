@@ -88,12 +88,10 @@ flood_of_events() {
 	rm /tmp/pipe
 }
 
-insmod "$ko" || exit
-wait_until 60 transition_over $patch
+load "$ko" || exit
 flood_of_lines
 [ ! -e $event ] || flood_of_events
-disable_patch $patch
-succeeds "flood: unload" rmmod tcp_connect_logger
+succeeds "flood: unload" unload tcp_connect_logger
 nothing_left "flood"
 [ $# = 0 ] || { "$@"; exit; }
 echo end

@@ -12,7 +12,6 @@
 . /payload/lib.sh
 
 ko=$1
-livepatches=/sys/kernel/livepatch
 sysctl=/proc/sys/kernel/ftrace_enabled
 cmdline=$(cat /proc/cmdline)
 
@@ -22,18 +21,6 @@ busy="*esource busy*"
 
 is_there() {
 	[ "${there#* "$1" }" != "$there" ]
-}
-
-# load PATCH FILE [PARAMETER...], unload PATCH: the replaced one is disabled already
-load() {
-	loaded=$1
-	shift
-	insmod "$@" && wait_until 60 transition_over "$livepatches/$loaded"
-}
-
-unload() {
-	[ ! -d "$livepatches/$1" ] || disable_patch "$livepatches/$1"
-	wait_until 20 rmmod "$1"
 }
 
 # As events: at the function's entry; at its return; and behind the fentry site and
@@ -71,10 +58,10 @@ stop_bpf() {
 
 come() {
 	case $1 in
-	ours) load tcp_connect_logger "$ko" enabled=1 ;;
-	sample) load livepatch_sample /payload/livepatch-sample.ko ;;
-	rival) load rival /payload/rival.ko ;;
-	replacing) load rival /payload/rival.ko replace=1 ;;
+	ours) load "$ko" enabled=1 ;;
+	sample) load /payload/livepatch-sample.ko ;;
+	rival) load /payload/rival.ko ;;
+	replacing) load /payload/rival.ko replace=1 ;;
 	kprobes) kprobes ;;
 	function | function_graph) echo "$1" >$tracing/current_tracer ;;
 	fentry | fexit) bpf on ;;

@@ -32,8 +32,7 @@ equals "unknown entry: connections work" connected "$result"
 equals "unknown entry: and are not logged" "" "$(log)"
 
 doctor original
-succeeds "known entry: loaded" insmod "$ko" enabled=1
-wait_until 60 transition_over $patch
+succeeds "known entry: loaded" load "$ko" enabled=1
 mark
 connection data 127.0.0.1 80
 equals "known entry: connections work" connected "$result"

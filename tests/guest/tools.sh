@@ -359,8 +359,7 @@ equals "without the package: says" \
 unpack tcp-connect-logger
 
 starts early tcp-connect-logger follow
-insmod "$ko"
-wait_until 60 transition_over $patch
+load "$ko"
 equals "not loaded: follow says so" \
 	"tcp-connect-logger: the livepatch is not in force; see: tcp-connect-logger status" "$(head -n 1 /tmp/early.err)"
 starts off tcp-connect-logger follow

@@ -49,16 +49,6 @@ detach() {
 	tracer=
 }
 
-load() {
-	insmod "$ko" enabled=1
-	succeeds "$1: the transition ends" wait_until 60 transition_over $patch
-}
-
-unload() {
-	succeeds "$1: the patch can be disabled" disable_patch $patch
-	succeeds "$1: rmmod" rmmod tcp_connect_logger
-}
-
 # connects NAME: three; what the tool and we see of them. The tool's list goes on
 # from when it was attached.
 connects() {
@@ -85,11 +75,11 @@ scenario() {
 	shift
 	attach "$@"
 	connects "$tool alone"
-	load "$tool, then ours"
+	succeeds "$tool, then ours" load "$ko" enabled=1
 	connects "$tool, then ours"
-	unload "$tool, ours goes"
+	succeeds "$tool, ours goes" unload tcp_connect_logger
 	connects "$tool, ours gone"
-	load "$tool, ours again"
+	succeeds "$tool, ours again" load "$ko" enabled=1
 	connects "$tool, ours again"
 	detach
 	connects "$tool gone, ours stays"
@@ -97,7 +87,7 @@ scenario() {
 	connects "ours, then $tool"
 	detach
 	connects "ours, $tool gone"
-	unload "$tool gone, ours goes"
+	succeeds "$tool gone, ours goes" unload tcp_connect_logger
 	connects "$tool gone, ours gone"
 	equals "$tool: nobody is left at the function" "" "$(grep -w tcp_v4_connect /sys/kernel/tracing/enabled_functions)"
 	nothing_left "$tool"
@@ -147,7 +137,7 @@ peers() {
 	for_all_kinds
 	ip mptcp limits set subflow 2 add_addr_accepted 2
 	ip mptcp endpoint add 127.0.0.2 dev lo subflow
-	insmod "$ko" enabled=1
+	load "$ko" enabled=1
 	auditctl -a always,exit -F arch=b64 -S connect -F exe=/payload/connect >/dev/null
 	auditctl -a always,exit -F arch=b32 -S connect -F exe=/payload/connect >/dev/null
 	tail -n 0 -F /var/log/audit/audit.log 2>/dev/null | grep --line-buffered type=SYSCALL >/tmp/audit &
@@ -174,7 +164,7 @@ peers() {
 	seen_by_all nfs 127.0.0.1 1
 	kill $bcc $bpftrace
 	auditctl -D >/dev/null
-	unload "peers"
+	succeeds "peers: unload" unload tcp_connect_logger
 }
 
 # recorded NAME RECORD PRINT EXPECTED: three connections that are made below the command RECORD,
@@ -225,8 +215,7 @@ readers_of_the_event() {
 		done >/tmp/pids
 	EOF
 	chmod +x /tmp/three
-	insmod "$ko"
-	wait_until 60 transition_over $patch
+	load "$ko"
 	recorded "perf" "perf record -a -e tcp_connect_logger:tcp_connect -o /tmp/data" perf_script event_of
 	recorded "trace-cmd" "trace-cmd record -e tcp_connect_logger:tcp_connect -o /tmp/data" \
 		trace_cmd_report event_of
@@ -238,7 +227,7 @@ readers_of_the_event() {
 		}
 	EOF
 	recorded "bpftrace" bpftrace_event "cat /tmp/data" number_of
-	unload "readers of the event"
+	succeeds "readers of the event: unload" unload tcp_connect_logger
 }
 
 tracer=

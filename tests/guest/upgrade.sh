@@ -14,8 +14,7 @@ next=$1 how=$2
 
 # A kernel for which the livepatch does not compile, as far as the boot goes.
 unsupported() {
-	disable_patch $patch
-	rmmod tcp_connect_logger
+	unload tcp_connect_logger
 	ko=$(modinfo -n tcp_connect_logger)
 	cp "$ko" /root/ko
 	case $ko in
