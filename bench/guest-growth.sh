@@ -1,31 +1,37 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# guest-growth.sh - how the cost grows with the processes that connect at once, in a
-# guest with busybox and some CPUs
+# guest-growth.sh TURNS - how the cost grows with the processes that connect at once, in
+# a guest with busybox and some CPUs
 #
-# Its time is the host's, so only ratios mean anything, and each is taken in turn, five
-# times and shortly, so that some are when the host does nothing else. Prints, split by
-# tabs: growth RELEASE CPUS PROCESSES SUBJECT NS, of a connect; the least counts.
+# Where its time is the host's, only ratios mean anything, and each is taken several times and
+# shortly, so that some are when the host does nothing else. Prints, split by tabs:
+# growth RELEASE CPUS PROCESSES SUBJECT NS, which a connect takes the machine; the least counts.
 
 # shellcheck source=tests/lib.sh
 . /payload/lib.sh
 
+for cpu in /sys/devices/system/cpu/cpu[1-9]*; do
+	[ ! -e "$cpu/online" ] || echo 1 >"$cpu/online"
+done
 cpus=$(grep -c ^processor /proc/cpuinfo)
 
 measure() {
 	for processes in 1 4 16 64; do
 		printf 'growth\t%s\t%s\t%s\t%s\t%s\n' "$(uname -r)" "$cpus" $processes "$1" \
-			"$(/payload/cost -n 8000 -p $processes connect 198.51.100.1 9)"
+			"$(/payload/cost -n 6 -p $processes connect 198.51.100.1 9)"
 	done
 }
 
 echo 4 >/proc/sys/kernel/printk
 sleep 5
-for _ in 1 2 3 4 5; do
+for _ in $(seq "$1"); do
 	measure nothing
-	load /payload/tcp-connect-logger.ko rate_limit=0
+done
+load /payload/tcp-connect-logger.ko
+for _ in $(seq "$1"); do
 	measure off
+	echo 0 >$rate_limit
 	echo 1 >$switch
 	measure log
 	echo 1000 >$rate_limit
@@ -36,6 +42,5 @@ for _ in 1 2 3 4 5; do
 		measure event
 		echo 0 >$event/enable
 	fi
-	unload tcp_connect_logger
 done
 echo end

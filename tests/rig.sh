@@ -188,7 +188,8 @@ splat='BUG:|WARNING:|Oops|Call Trace|general protection|lockup|stall detected|se
 #
 # Some faults of the emulation in QEMU 7.2 are kept away. With a thread for each CPU
 # ($threads is multi), one may go on for ever to execute an int3 that another has taken
-# back (seen in __schedule(), as a tracepoint was switched off). And cmpxchg16b leaves rubbish in
+# back (seen in __schedule(), as a tracepoint was switched off), or the kernel finds it there
+# and dies ("Oops: int3", seen as a livepatch was loaded). And cmpxchg16b leaves rubbish in
 # the flags, the trap flag among it: Debian 12's 6.12 dies of it in
 # kmem_cache_alloc(), within seconds. And a busy host may be too late for the kernel's
 # test of its timer, which then panics.

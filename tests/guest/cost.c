@@ -5,7 +5,7 @@
  *	cost [-n COUNT] [-w BATCH] connect ADDRESS PORT		connect(2), of one socket
  *	cost [-n COUNT] [-w BATCH] listener ADDRESS PORT	of a new one, to ourselves; IPv4
  *	cost [-n COUNT] [-w BATCH] write FILE			write(2) of one byte
- *	cost [-n COUNT] -p PROCESSES connect ADDRESS PORT
+ *	cost [-n WHILES] -p PROCESSES connect ADDRESS PORT
  *
  * Prints what a call takes, in ns: the mean of the middle half of the last 20000, so that
  * neither a timer's tick counts nor which of two ways just half of them have gone. Where an
@@ -16,16 +16,19 @@
  * was idle, to the ns. A rest follows every BATCH calls, for whoever reads what they leave;
  * a rest before tells what the machine does of itself.
  *
- * With -p, how long a call takes where so many processes share COUNT calls, each on a
- * socket of its own.
+ * With -p, that of the whole machine while so many processes make such calls, each on a socket
+ * of its own: how long it takes, on one CPU or several, by how many calls there are in it.
  */
 #include <arpa/inet.h>
 #include <err.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -191,39 +194,66 @@ static long long whole_of(void (*call)(void), int count, int batch)
 	return middle(added, batches);
 }
 
-/* From when all are let go until the last has gone */
-static long long together(void (*call)(void), int count, int processes)
+/* A process's count of its calls, which no other writes, on a cache line of its own */
+struct counter {
+	_Alignas(64) volatile unsigned long calls;
+};
+
+static unsigned long sum_of(const struct counter *counters, int processes)
 {
-	const struct timespec meanwhile = { .tv_nsec = 300000000 };
-	long long start;
-	int gate[2];
+	unsigned long sum = 0;
 
-	if (pipe(gate))
-		err(1, "pipe");
+	for (int i = 0; i < processes; i++)
+		sum += counters[i].calls;
+	return sum;
+}
+
+/*
+ * What a call takes the machine while so many processes make them without end: the middle of
+ * some whiles of 20 ms, none with a process's start or end in it.
+ */
+static long long together(void (*call)(void), int whiles, int processes)
+{
+	const struct timespec settle = { .tv_nsec = 50000000 }, one = { .tv_nsec = 20000000 };
+	struct counter *counters = mmap(NULL, processes * sizeof(*counters), PROT_READ | PROT_WRITE,
+					MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	long long took[whiles];
+	pid_t pids[processes];
+
+	if (counters == MAP_FAILED)
+		err(1, "mmap");
 	for (int i = 0; i < processes; i++) {
-		pid_t pid = fork();
-
-		if (pid < 0)
+		pids[i] = fork();
+		if (pids[i] < 0)
 			err(1, "fork");
-		if (!pid) {
-			char none;
-
-			close(gate[1]);
-			fd = socket(to.ss_family, SOCK_STREAM, 0);
-			if (fd < 0 || read(gate[0], &none, 1))
-				_exit(1);
-			for (int left = count / processes; left > 0; left--)
-				call();
-			_exit(0);
+		if (pids[i])
+			continue;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		fd = socket(to.ss_family, SOCK_STREAM, 0);
+		if (fd < 0)
+			err(1, "socket");
+		for (;;) {
+			call();
+			counters[i].calls++;
 		}
 	}
-	nanosleep(&meanwhile, NULL);
-	start = time_of(CLOCK_MONOTONIC);
-	close(gate[1]);
-	for (int i = 0, status; i < processes; i++)
-		if (wait(&status) < 0 || status)
-			errx(1, "a process has failed");
-	return (time_of(CLOCK_MONOTONIC) - start) / count;
+	nanosleep(&settle, NULL);
+	for (int i = 0; i < whiles; i++) {
+		long long start = time_of(CLOCK_MONOTONIC);
+		unsigned long before = sum_of(counters, processes), calls;
+
+		nanosleep(&one, NULL);
+		took[i] = time_of(CLOCK_MONOTONIC) - start;
+		calls = sum_of(counters, processes) - before;
+		if (!calls)
+			errx(1, "no call in 20 ms");
+		took[i] /= calls;
+	}
+	for (int i = 0; i < processes; i++)
+		kill(pids[i], SIGKILL);
+	while (wait(NULL) > 0)
+		;
+	return middle(took, whiles);
 }
 
 int main(int argc, char **argv)
