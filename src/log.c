@@ -270,7 +270,7 @@ static noinline void tcl_log(const struct sockaddr *to)
  * Where to: a struct sockaddr_in, also where that was asked for as an IPv4-mapped IPv6
  * address, or a struct sockaddr_in6, without a scope unless the address is link-local.
  */
-static void tcl_record(struct sock *sk, const void *to)
+static __always_inline void tcl_record(struct sock *sk, const void *to)
 {
 	trace_tcp_connect(sk, to);
 	if (READ_ONCE(tcl_logging))

@@ -15,13 +15,18 @@ static inline const char *tcl_comm_of(const struct task_struct *task)
 	return task->flags & PF_IO_WORKER ? task->group_leader->comm : task->comm;
 }
 
-/* What SO_COOKIE gives. */
+/* What SO_COOKIE gives; that makes one for a socket that has none yet (__sock_gen_cookie()). */
 static inline u64 tcl_cookie_of(struct sock *sk)
 {
-	u32 cookie[2];
+	u64 cookie = atomic64_read(&sk->sk_cookie);
 
-	sock_diag_save_cookie(sk, cookie);
-	return (u64)cookie[1] << 32 | cookie[0];
+	if (!cookie) {
+		u32 half[2];
+
+		sock_diag_save_cookie(sk, half);
+		cookie = (u64)half[1] << 32 | half[0];
+	}
+	return cookie;
 }
 
 /* Half of an IPv6 address */

@@ -16,13 +16,13 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/io_uring.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +115,20 @@ static int fastopen_nowhere(void)
 static int udp(void)
 {
 	return call_connect(socket(address.sa.sa_family, SOCK_DGRAM, 0), address_len);
+}
+
+/* Twice, and what SO_COOKIE gives in between, so that the first finds a socket without one. */
+static int cookie(void)
+{
+	int fd = tcp_socket(0), ret = call_connect(fd, address_len), error = errno;
+	uint64_t value = 0;
+	socklen_t len = sizeof(value);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &value, &len))
+		die("SO_COOKIE");
+	printf("cookie=%" PRIu64 " ", value);
+	errno = error;
+	return ret ? call_connect(fd, address_len) : ret;
 }
 
 static void *connect_and_keep_errno(void *error)
@@ -398,6 +412,7 @@ static const struct {
 	{ "without-scope", without_scope },
 	{ "bound", bound },
 	{ "thrice", thrice },
+	{ "cookie", cookie },
 	{ "timed-out", timed_out },
 	{ "int80", int80 },
 	{ "fastopen-connect", fastopen_connect },

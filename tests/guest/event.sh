@@ -28,6 +28,13 @@ kinds_of_event() {
 	connection short 127.0.0.1 9
 	equals "event: none without an address" "" "$(traced)"
 
+	connection cookie 127.0.0.1 9
+	cookie=${output#*cookie=}
+	cookie=${cookie%% *}
+	equals "event: SO_COOKIE's cookie, made by the first and found by the second" "$cookie $cookie" \
+		"$(sed -n 's/.* cookie=\([0-9]*\) .*/\1/p' $tracing/trace | xargs)"
+	traced >/dev/null
+
 	enter_cgroup
 	connection blocking 127.0.0.1 9
 	equals "event: from another cgroup" "$(event_of 127.0.0.1)" "$(traced)"
