@@ -13,8 +13,8 @@
  *
  * With -w, that of the calling thread, and behind it, for how long a call keeps the whole
  * machine from being idle, on one CPU: the kernel knows in /proc/timer_list how long that
- * was idle, to the ns. A rest follows every BATCH calls, for whoever reads what they leave;
- * a rest before tells what the machine does of itself.
+ * was idle, to the ns. A rest follows every BATCH calls, or up to half as many less, for
+ * whoever reads what they leave; a rest before tells what the machine does of itself.
  *
  * With -p, that of the whole machine while so many processes make such calls, each on a socket
  * of its own: how long it takes, on one CPU or several, by how many calls there are in it.
@@ -174,8 +174,10 @@ static long long busy_with(void (*call)(void), int count, const struct timespec 
 }
 
 /*
- * What a call adds to that, of the middle batches. The rests are not all the same, or it
- * would be as it happens in this boot which of the kernel's timers are in a batch.
+ * What a call adds to that, of the middle batches. Neither the rests are all the same, or it
+ * would be as it happens in this boot which of the kernel's timers are in a batch; nor the
+ * batches, or so it would be where in them the scheduler turns to a reader, and how much that
+ * then finds to read.
  */
 static long long whole_of(void (*call)(void), int count, int batch)
 {
@@ -184,12 +186,13 @@ static long long whole_of(void (*call)(void), int count, int batch)
 
 	for (int i = 0; i < batches; i++) {
 		const struct timespec rest = { .tv_sec = 1, .tv_nsec = i % 20 * 47700000 };
+		int calls = batch - i % 20 * batch / 40;
 		long long alone;
 
 		if (listener)
 			move_on();
 		alone = busy_with(call, 0, &rest);
-		added[i] = (busy_with(call, batch, &rest) - alone) / batch;
+		added[i] = (busy_with(call, calls, &rest) - alone) / calls;
 	}
 	return middle(added, batches);
 }
