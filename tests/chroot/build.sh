@@ -1,18 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# build.sh some|more|all KERNEL... - the package in a chroot, for kernels of which the
-# headers are there; on the first of them what the compiler says of the code; if it
-# is to be more, one version after another; and if all, what the compiler must refuse
+# build.sh some|more|all NEIGHBOURS KERNEL... - the package in a chroot, for kernels of
+# which the headers are there; on the first of them what the compiler says of the code; if
+# it is to be more, one version after another; and if all, what the compiler must refuse
 # and how people build by hand
 #
+# All neighbours are built for those kernels that NEIGHBOURS names, and for others those
+# that the contract has.
 # Leaves in /payload/KERNEL what was built for each.
 
 # shellcheck source=tests/lib.sh
 . /payload/lib.sh
 
-amount=$1
-shift
+amount=$1 with_neighbours=$2
+shift 2
 kernel=$1
 headers=/usr/src/linux-headers-$kernel
 version=$(dpkg-deb -f /payload/*.deb Version)
@@ -304,11 +306,13 @@ by_hand() {
 # What the guests load beside it.
 neighbours() {
 	for one in "$@"; do
+		some="rival.o stall.o"
+		case " $with_neighbours " in *" $one "*) some= ;; esac
 		rm -rf /tmp/modules /tmp/unsupported
 		cp -a /payload/modules /payload/src /tmp
 		cp /payload/livepatch-sample.c /tmp/modules
 		succeeds "$one: the neighbours are built" \
-			make -C "/usr/src/linux-headers-$one" M=/tmp/modules modules
+			make -C "/usr/src/linux-headers-$one" M=/tmp/modules TCL_NEIGHBOURS="$some" modules
 		cp -a "$sources" /tmp/unsupported
 		succeeds "$one: the module that refuses is built" \
 			make -C "/usr/src/linux-headers-$one" M=/tmp/unsupported \
