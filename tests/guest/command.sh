@@ -240,32 +240,31 @@ begins() {
 	} &
 }
 
+# Each state is looked at while nothing limits it in time: the limits of load and
+# unload come after.
 in_transition() {
 	insmod /payload/stall.ko
-	begins /tmp/load tcp-connect-logger load --timeout 20
-	succeeds "stalled load: the transition begins" wait_until 10 test -e $patch/transition
+	modprobe tcp_connect_logger
 	status_is "stalled load" 3 "$is_loaded" "in transition: enabled for some tasks, not yet for all" off
-	wait
-	output=$(cat /tmp/load)
-	matches "stalled load: names the task, taken back" "tcp-connect-logger: some tasks would not take the livepatch within 20 s: it is not loaded. These tasks:
+	exits "stalled load: unload" 0 tcp-connect-logger unload
+	equals "stalled load: unload says nothing" "" "$output"
+	gone "stalled load: unload"
+	exits "stalled load" 5 tcp-connect-logger load --timeout 10
+	matches "stalled load: names the task, taken back" "tcp-connect-logger: some tasks would not take the livepatch within 10 s: it is not loaded. These tasks:
   [1-9]* stall
-      *stall_sleep*
-5" "$output"
+      *stall_sleep*" "$output"
 	gone "stalled load"
 	rmmod stall
 	loads "stalled load: then load"
 
 	echo 1 >$switch
 	insmod /payload/stall.ko
-	begins /tmp/unload tcp-connect-logger unload --timeout 15
-	succeeds "stalled unload: the transition begins" wait_until 10 grep -q 0 $patch/enabled
+	echo 0 >$patch/enabled
 	status_is "stalled unload" 3 "$is_loaded" "in transition: disabled for some tasks, not yet for all" on
-	wait
-	output=$(cat /tmp/unload)
-	matches "stalled unload: names the task" "tcp-connect-logger: some tasks would not let go of the livepatch within 15 s: still loaded, logging is on. These tasks:
+	exits "stalled unload" 5 tcp-connect-logger unload --timeout 10
+	matches "stalled unload: names the task" "tcp-connect-logger: some tasks would not let go of the livepatch within 10 s: still loaded, logging is on. These tasks:
   [1-9]* stall
-      *stall_sleep*
-5" "$output"
+      *stall_sleep*" "$output"
 	status_is "stalled unload: as it was" 0 "$is_loaded" enabled on
 	curl_logs "stalled unload: as it was" 1
 
