@@ -155,20 +155,26 @@ new_payload() {
 }
 
 # in_root [COMMAND]: run that or /payload/run in a chroot of $root; what it writes
-# elsewhere than in /payload is thrown away. Prints its report.
+# elsewhere than in /payload is thrown away, except what its compiler keeps for the
+# roots of this suite, see ccache.conf. Prints its report.
 in_root() {
+	kept=$(basename "${root%/root}")
+	kept=$cache/ccache/${kept%%-*}
+	mkdir -p "$kept"
+	printf 'stats = true\nmax_size = 500M\n' >"$kept/ccache.conf"
 	# shellcheck disable=SC2016 # for the inner shell
 	timeout $timeout unshare --mount sh -euc '
-		root=$1 payload=$2 command=$3
+		root=$1 payload=$2 kept=$3 command=$4
 		mount -t tmpfs -o size=4G rig /mnt
 		mkdir /mnt/upper /mnt/work /mnt/root
 		mount -t overlay -o "lowerdir=$root,upperdir=/mnt/upper,workdir=/mnt/work" rig /mnt/root
-		mkdir /mnt/root/payload
+		mkdir -p /mnt/root/payload /mnt/root/var/cache/ccache
 		mount --bind "$payload" /mnt/root/payload
+		mount --bind "$kept" /mnt/root/var/cache/ccache
 		mount --bind /proc /mnt/root/proc
 		mount --rbind /dev /mnt/root/dev
 		exec chroot /mnt/root "$command"
-	' sh "$root" "$dir/payload" "${1:-/payload/run}"
+	' sh "$root" "$dir/payload" "$kept" "${1:-/payload/run}"
 }
 
 # warm: let the compiler of a guest find what it will be asked for, see ccache.conf

@@ -7,7 +7,7 @@
 
 # To build modules with; in a chroot, and in a guest.
 build_packages="busybox-static dkms gcc kmod make openssl udev"
-chroot_packages="$build_packages rpm sparse"
+chroot_packages="$build_packages ccache rpm sparse"
 guest_packages="$build_packages ccache curl dbus dnf initramfs-tools iproute2 procps rpm systemd-sysv
 	libjansson4 libtracefs1"
 tracers_packages="$guest_packages auditd bpfcc-tools bpftrace libbpf-tools libc6-dev linux-perf
@@ -105,10 +105,15 @@ kernels_in() {
 }
 
 # bootstrap STORE SUITE ARCHIVES PACKAGES [OPTION...]: a Debian root in STORE/root,
-# unless it is there
+# unless it is there; its compiler is ccache
 bootstrap() {
 	store=$1 suite=$2 archives=$3 packages=$4
 	shift 4
+	cd "$top"	# for copy-in: no path of this checkout in the key, but what is in the file
+	# shellcheck disable=SC2016 # $1 is for the hook
+	set -- "$@" --customize-hook=": $(sha256sum <tests/guest/ccache.conf)" \
+		--customize-hook="copy-in tests/guest/ccache.conf /etc" \
+		--customize-hook='cp -P "$1"/usr/lib/ccache/*gcc-[0-9]* "$1/usr/local/bin"'
 	lists=$(for archive in $archives; do cat "$cache/apt/$archive.list"; done)
 	# shellcheck disable=SC2086 # a list
 	versions=$(for archive in $archives; do
@@ -155,7 +160,6 @@ use_root() {
 # them in an emulated machine
 make_guest() {
 	use_guest "$@"
-	cd "$top"	# for copy-in: no path of this checkout in the key, but what is in the file
 	# shellcheck disable=SC2016 # $1 is for the hook
 	bootstrap "$store" "$1" "$1" \
 		"$packages linux-image-$kernel linux-headers-$kernel" \
@@ -167,10 +171,7 @@ make_guest() {
 		--customize-hook="copy-in tests/guest/rig.service /etc/systemd/system" \
 		--customize-hook='chroot "$1" systemctl -q enable rig.service' \
 		--customize-hook='chroot "$1" systemctl -q mask apt-daily.timer apt-daily-upgrade.timer' \
-		--customize-hook='echo guest >"$1/etc/hostname"' \
-		--customize-hook=": $(sha256sum <tests/guest/ccache.conf)" \
-		--customize-hook="copy-in tests/guest/ccache.conf /etc" \
-		--customize-hook='cp -P "$1"/usr/lib/ccache/*gcc-[0-9]* "$1/usr/local/bin"' || return
+		--customize-hook='echo guest >"$1/etc/hostname"' || return
 	[ -e "$disk" ] || mke2fs -q -t ext4 -d "$root" "$disk" 4G
 }
 

@@ -1,12 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# warm.sh - fill /payload/ccache with what DKMS will compile in a guest: the packages
+# warm.sh - leave in /payload/ccache what DKMS will compile in a guest: the packages
 # in the payload, for its kernels
 
-export CCACHE_DIR=/payload/ccache
-
 [ ! -d /payload/headers ] || dpkg --unpack /payload/headers/*.deb
+touch /tmp/start
 for deb in /payload/tcp-connect-logger-dkms*.deb /payload/versions/*.deb; do
 	[ -e "$deb" ] || continue
 	dpkg-deb -x "$deb" /
@@ -17,3 +16,7 @@ for deb in /payload/tcp-connect-logger-dkms*.deb /payload/versions/*.deb; do
 	done
 	dkms remove "tcp-connect-logger/${version%-*}" --all
 done
+
+# ccache sets the time also of what it finds.
+mkdir /payload/ccache
+cd /var/cache/ccache && find . -type f -newer /tmp/start -exec cp --parents -t /payload/ccache {} +
