@@ -79,17 +79,21 @@ watched() {
 	tcp-connect-logger follow >/tmp/followed &
 	follower=$!
 	succeeds "follow: starts" wait_until 20 waits $follower
-	tcp-connect-logger top --interval 15 --count 1 >/tmp/counted &
-	succeeds "top: starts" wait_until 20 waits $!
+	tcp-connect-logger top --interval 1 >/tmp/counted &
+	counter=$!
+	succeeds "top: starts" wait_until 20 waits $counter
 	curl_logs "watched" 1
 	echo 0 >$switch
-	wait $!
+	succeeds "top: counts" wait_until 20 grep -q '^connections 1,' /tmp/counted
+	kill $counter
+	wait $counter
+	equals "top: ends" 0 $?
 	kill $follower
 	wait $follower
 	equals "follow: ends" 0 $?
 	matches "follow: the record" "20*Z pid=$pid uid=0 comm=curl -> 127.0.0.1:80" "$(cat /tmp/followed)"
 	equals "top: the count" "$(printf 'connections 1, rows 1\n\n%10s %10s %-15s %s\n%10s %10s %-15s %s' \
-		COUNT NEW COMM DESTINATION 1 1 curl 127.0.0.1:80)" "$(cat /tmp/counted)"
+		COUNT NEW COMM DESTINATION 1 1 curl 127.0.0.1:80)" "$(sed -n '/^connections 1,/,$p' /tmp/counted | head -n 4)"
 }
 
 second_boot() {

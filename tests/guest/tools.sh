@@ -266,9 +266,10 @@ shows() {
 tops() {
 	top="top${1:+ $1}" before=$(traces)
 	starts top tcp-connect-logger top "$@" --interval 20 --count 2
-	starts other tcp-connect-logger top "$@" --interval 10
+	starts other tcp-connect-logger top "$@" --interval 20
 	counts
 	wait_until 60 shows top 1
+	wait_until 60 shows other 1
 	for one in top other; do
 		equals "$top, $one" "$(table 10 '4|4|alpha|127.0.0.1:9' '3|3|\x0a{ comm: x|198.51.100.1:443' \
 			'2|2|gamma|[2001:db8::1]:443' '1|1|gamma|[2001:db8::2]:443')" "$(table_of $one 1)"
