@@ -124,6 +124,13 @@ lines_since_mark() {
 	log | grep -c -e ' -> '
 }
 
+# reported_since_mark REASON: how many connections are said not to be logged, for this
+# reason, a pattern for sed
+reported_since_mark() {
+	log | sed -n "s/^<4>tcp_connect_logger: \([1-9][0-9]*\) connections not logged ($1)\$/\1/p" |
+		awk '{ sum += $1 } END { print sum + 0 }'
+}
+
 # for_all_kinds: what some kinds of connection need of the network
 for_all_kinds() {
 	echo 7 >/proc/sys/net/ipv4/tcp_fastopen	# fastopen-connect then waits for data

@@ -178,12 +178,6 @@ contract_records() {
 	logs_nothing "off again"
 }
 
-# suppressed_since_mark: as the reports say
-suppressed_since_mark() {
-	log | sed -n 's/^<4>tcp_connect_logger: \([0-9]*\) connections not logged (rate_limit=[0-9]*)$/\1/p' |
-		awk '{ sum += $1 } END { print sum + 0 }'
-}
-
 contract_counters() {
 	for counter in seen logged suppressed; do
 		equals "counters: $counter is read-only" 444 "$(stat -c %a ${switch%/*}/$counter)"
@@ -224,7 +218,7 @@ contract_rate_limit() {
 		equals "rate limit: none is lost" "$1" $(($2 + $3))
 		equals "rate limit: what is logged has a line" "$2" "$(lines_since_mark)"
 		succeeds "rate limit: no more lines than may be" test "$2" -ge 5 -a "$2" -le 30
-		equals "rate limit: what is held back is reported" "$3" "$(suppressed_since_mark)"
+		equals "rate limit: what is held back is reported" "$3" "$(reported_since_mark 'rate_limit=[0-9]*')"
 	}
 
 	echo 0 >$rate_limit
@@ -243,7 +237,7 @@ contract_rate_limit() {
 reported_since() {
 	# shellcheck disable=SC2086,SC2046 # words
 	set -- $(since $1)
-	[ "$3" = "$(suppressed_since_mark)" ]
+	[ "$3" = "$(reported_since_mark 'rate_limit=[0-9]*')" ]
 }
 
 contract_unload() {
@@ -264,7 +258,7 @@ contract_unload() {
 	equals "disabled: a connect works" ECONNREFUSED "$result"
 	equals "disabled: a connect logs nothing" "$lines" "$(lines_since_mark)"
 	succeeds "unload: rmmod" rmmod tcp_connect_logger
-	equals "unload: what was held back is reported" "$held_back" "$(suppressed_since_mark)"
+	equals "unload: what was held back is reported" "$held_back" "$(reported_since_mark 'rate_limit=[0-9]*')"
 	equals "unload: prints nothing else" "" "$(log | grep -v -e ' -> ' -e ' not logged ')"
 	nothing_left "unload"
 	logs_nothing "unloaded"

@@ -27,10 +27,9 @@ flood() {
 	echo 7 >/proc/sys/kernel/printk
 }
 
-# slow_console COUNT: so many are reported since the mark, for that reason
+# slow_console COUNT: so many are reported, for that reason
 slow_console() {
-	[ "$(log | sed -n 's/^<4>tcp_connect_logger: \([1-9][0-9]*\) connections not logged (slow console)$/\1/p' |
-		awk '{ sum += $1 } END { print sum + 0 }')" = "$1" ]
+	[ "$(reported_since_mark 'slow console')" = "$1" ]
 }
 
 flood_of_lines() {
