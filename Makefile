@@ -40,8 +40,11 @@ help:
 	@echo '                           $(NAME)-$(VERSION)-$(RELEASE).*.rpm and .src.rpm'
 	@echo 'make repo KEY=...          dist/apt and dist/rpm, repositories signed by that key of gpg'
 	@echo 'make demo                  the package at work in a Debian guest'
-	@echo 'make test                  the whole suite; SUITES="bookworm ..." TESTS="bare ..." for a part'
+	@echo 'make check                 what needs neither root nor guests, in a minute'
+	@echo 'make test                  the suite, in half an hour; TESTS="bare ..." KERNELS="7.*" for a part'
+	@echo 'make test-all              every test on every kernel, and what make test leaves out'
 	@echo 'make matrix                every kernel of Debian, built and run: the table of README.md'
+	@echo 'make shell KERNELS="7.*"   a shell in a guest with such a kernel, or with systemd: GUEST=bookworm'
 	@echo 'make bench                 what a connect costs, beside other tools: bench/results; QUICK=1 for a part'
 
 modules clean:
@@ -93,11 +96,15 @@ install-tools: tools
 	$(INSTALL) -t $(DESTDIR)$(docdir)/examples $(wildcard fleet/*.conf fleet/*.rulebase)
 	$(INSTALL) fleet/README $(DESTDIR)$(docdir)/README.fleet
 
+# debs=all and rpms=--without=tools make the module's package alone.
+debs = binary
+rpms =
+
 deb:
 	rm -rf $(build)/deb
 	mkdir -p $(build)/deb/$(NAME) $(dist)
 	cp -a $(sources) $(build)/deb/$(NAME)
-	cd $(build)/deb/$(NAME) && $(AFRESH) dpkg-buildpackage --build=binary --unsigned-changes
+	cd $(build)/deb/$(NAME) && $(AFRESH) dpkg-buildpackage --build=$(debs) --unsigned-changes
 	mv $(build)/deb/$(NAME)-dkms_* $(build)/deb/$(NAME)_* $(dist)
 
 # Of one tree the same to the bit, whoever makes it, when and where: the .src.rpm, which
@@ -119,7 +126,7 @@ rpm:
 		$(INSTALL) /dev/stdin $(build)/rpm/$(NAME).spec
 	cd $(build)/rpm && \
 		$(RPMBUILD) -bs --define '_topdir .' --define '_sourcedir .' $(NAME).spec && \
-		$(RPMBUILD) --rebuild --define "_topdir $$PWD" SRPMS/*.src.rpm
+		$(RPMBUILD) --rebuild $(rpms) --define "_topdir $$PWD" SRPMS/*.src.rpm
 	mv $(build)/rpm/RPMS/*/*.rpm $(build)/rpm/SRPMS/*.rpm $(dist)
 
 KEY =
@@ -129,13 +136,22 @@ repo: deb rpm
 demo:
 	tests/demo
 
+check:
+	tests/check
+
 test:
 	tests/run
 
+test-all:
+	ALL=1 tests/run
+
 matrix:
-	TESTS="build bare" tests/run
+	ALL=1 MATRIX=1 TESTS="build smoke contract" tests/run
+
+shell:
+	tests/shell
 
 bench:
 	bench/run
 
-.PHONY: all help modules clean tools install install-tools deb rpm repo demo test matrix bench
+.PHONY: all help modules clean tools install install-tools deb rpm repo demo check test test-all matrix shell bench

@@ -9,7 +9,7 @@
 # Prints, split by tabs: bench ROUND SUBJECT MEASURE VALUE. A subject that is not to be
 # had here is left out.
 
-# shellcheck source=tests/lib.sh
+# shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
 
 round=$1 burst=$2 count=$3
@@ -190,7 +190,7 @@ measure() {
 	case $subject in
 	perf_trace | libbpf | bcc | bpftrace)
 		if ! wait_until 60 ready; then
-			note "$subject: records nothing: $(one_line "$(cat /tmp/stderr)")"
+			note "$subject: records nothing: $(name_of "$(cat /tmp/stderr)")"
 			stop
 			return
 		fi

@@ -8,7 +8,7 @@
 # shortly, so that some are when the host does nothing else. Prints, split by tabs:
 # growth RELEASE CPUS PROCESSES SUBJECT NS, which a connect takes the machine; the least counts.
 
-# shellcheck source=tests/lib.sh
+# shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
 
 for cpu in /sys/devices/system/cpu/cpu[1-9]*; do

@@ -7,7 +7,7 @@
 #	symbol ADDRESS NAME	of /proc/kallsyms
 #	profile SUBJECT		record, and then answer
 
-# shellcheck source=tests/lib.sh
+# shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
 
 # profile SUBJECT

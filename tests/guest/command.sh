@@ -269,7 +269,7 @@ in_transition() {
 	curl_logs "stalled unload: as it was" 1
 
 	begins /tmp/unload tcp-connect-logger unload
-	wait_until 10 grep -q 0 $patch/enabled
+	wait_until 120 grep -q 0 $patch/enabled
 	pkill -TERM -x tcp-connect-log
 	wait
 	equals "interrupted unload: says so" "tcp-connect-logger: interrupted; the livepatch is enabled.

@@ -5,8 +5,14 @@
 #
 # For a guest in which an instruction takes a nanosecond. The destination cannot be
 # reached: what else there is to a connect is little.
+#
+# where: bare
+# on: line
+# boot: instructions
+# payload: module cost
+# arguments: /payload/tcp-connect-logger.ko
 
-# shellcheck source=tests/lib.sh
+# shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
 
 ko=$1
@@ -21,9 +27,9 @@ cost() {
 # at_most NAME LIMIT INSTRUCTIONS
 at_most() {
 	if [ "$3" -le "$2" ]; then
-		echo "ok $1"
+		ok "$1"
 	else
-		echo "not ok $1: $3 instructions, not more than $2 expected"
+		not_ok "$1" "$3 instructions, not more than $2 expected"
 	fi
 	figure "cost, $(uname -r), $1: $3 instructions"
 }

@@ -3,7 +3,7 @@
 #
 # demo.sh - what README shows, in a guest with systemd; over one reboot
 
-# shellcheck source=tests/lib.sh
+# shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
 
 # run COMMAND: show it, run it

@@ -1,15 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# event.sh KO [COMMAND...] - the trace event, where the kernel has it
+# event.sh KO - the trace event, where the kernel has it
 #
-# COMMAND is what comes afterwards, and reports the end.
+# where: bare
+# on: line
+# payload: module connect
+# arguments: /payload/tcp-connect-logger.ko
 
-# shellcheck source=tests/lib.sh
+# shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
 
 ko=$1
-shift
 
 # traced: the events since the buffer was cleared
 traced() {
@@ -99,5 +101,4 @@ succeeds "event: unload" unload tcp_connect_logger
 fails "event: gone with the module" test -e $event
 connection blocking 127.0.0.1 9
 equals "event: a connect works" ECONNREFUSED "$result"
-[ $# = 0 ] || { "$@"; exit; }
 echo end

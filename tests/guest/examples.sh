@@ -4,7 +4,7 @@
 # examples.sh - every command that README and the man pages show, in tools.sh's guest, but
 # those of README's sections that other tests go through
 
-# shellcheck source=tests/lib.sh
+# shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
 
 # in_man PAGE: a line each
@@ -38,8 +38,9 @@ runs() {
 	case $2 in *timeout*) limit=30 ;; esac
 	output=$(cd "$directory" && timeout -k 10 -s INT $limit sh -c "$2" 2>&1) || status=$?
 	case $status in
-	0 | 124 | 130) echo "ok $1: $2" ;;
-	*) echo "not ok $1: $2: exit status $status: $(one_line "$output")" ;;
+	0 | 124 | 130) ok "$1: $2" ;;
+	*) not_ok "$1: $2" "exit status $status
+$output" ;;
 	esac
 }
 

@@ -1,16 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# flood.sh KO [COMMAND...] - 100,000 connections from all CPUs, flat out: each is
+# flood.sh KO - 100,000 connections from all CPUs, flat out: each is
 # accounted for
 #
-# COMMAND is what comes afterwards, and reports the end.
+# where: bare
+# on: line
+# payload: module connect nap
+# arguments: /payload/tcp-connect-logger.ko
 
-# shellcheck source=tests/lib.sh
+# shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
 
 ko=$1
-shift
 cpu1=/sys/devices/system/cpu/cpu1
 
 # flood COUNT LEVEL: on each CPU, with this console log level; how long they take, in
@@ -49,7 +51,7 @@ flood_of_lines() {
 	equals "flood, 115200 baud, one CPU: all are accounted for" "5000 5000" "$1 $(($2 + $3))"
 	figure "flood, 115200 baud, one CPU: 5000 connections in $seconds s, $2 logged, $3 held back; a bystander waited $late ms"
 	succeeds "flood, 115200 baud, one CPU: lines take half of the time" test "$2" -le $((100 * (seconds + 1)))
-	succeeds "flood, 115200 baud, one CPU: says of each that is held back why" wait_until 20 slow_console "$3"
+	succeeds "flood, 115200 baud, one CPU: says of each that is held back why" wait_until 120 slow_console "$3"
 	echo 1 >$cpu1/online
 
 	before=$(counters)
@@ -88,7 +90,7 @@ flood_of_events() {
 	echo 1 >$tracing/tracing_on
 	connection -c 50000 blocking 198.51.100.1 9
 	wait_until 60 drained
-	sleep 1
+	wait_until 60 waits_for_more $reader
 	kill $reader
 	wait $reader
 	events=$(grep -c ' tcp_connect: ' /tmp/pipe)
@@ -104,5 +106,4 @@ flood_of_lines
 [ ! -e $event ] || flood_of_events
 succeeds "flood: unload" unload tcp_connect_logger
 nothing_left "flood"
-[ $# = 0 ] || { "$@"; exit; }
 echo end

@@ -1,10 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# life.sh - one version of the package after another, in a guest with systemd, of
-# which the power is cut twice
+# life.sh ALL - one version of the package after another, in a guest with systemd
 #
-# In /payload/versions are others, see job_versions in tests/job.
+# In /payload/versions are others, see versions in tests/job. What concerns DKMS and dpkg
+# alone is in tests/chroot/replace.sh.
+#
+# where: systemd
+# on: bookworm
+# from: saved install
+# payload: deb versions module warm tests/guest/system.sh tests/guest/versions.sh
+# arguments: "'$ALL'"
+# later: a version that does not build, an upgrade in a chroot, dpkg killed: in a chroot, where
+#	no module runs, `replace`, `build` and `killed` do these every day
 
 # shellcheck source=tests/guest/system.sh
 . /payload/system.sh
@@ -73,88 +81,42 @@ tcp-connect-logger: cannot reload from a chroot or a container." "$output"
 	is "chroot" "$this" "$this"
 }
 
-# dpkg_killed DEB: dpkg, and all that it has started, between unpack and configure:
-# as it says that the package is half-configured, after it was half-installed. (It
-# is so once before, while the old version's prerm runs.)
-dpkg_killed() {
-	mkfifo /root/says
-	setsid dpkg --status-fd 3 -i "$1" 3>/root/says >/root/dpkg.log 2>&1 &
-	dpkg=$! unpacked=
-	while read -r line; do
-		case $line in
-		"status: $package: half-installed"*) unpacked=yes ;;
-		"status: $package: half-configured"*)
-			[ -z "$unpacked" ] || kill -KILL "-$dpkg"
-			;;
-		esac
-	done </root/says
-	wait $dpkg
-}
-
-# In the midst of configuring, the power cuts end it.
-interrupted() {
-	dpkg_killed /payload/versions/$other.deb
-	equals "interrupted: dpkg was killed" 137 $?
-	matches "interrupted: the package is not configured" "install ok [hu]*" \
+# dpkg, and all that it has started, killed before it configures
+killed() {
+	since=$(loaded_since)
+	stop_at_point unpacked
+	begin_and_stop "killed: it comes there" apt-get -y -o Dpkg::Use-Pty=0 install \
+		/payload/versions/99.4.0.deb
+	kill_stopped
+	matches "killed: the package is not configured" "install ok unpacked" \
 		"$(dpkg-query -Wf '${Status}' $package)"
-	equals "interrupted: the module that runs is the very same" "$since" "$(loaded_since)"
-	equals "interrupted: it is still installed, and known to DKMS" \
+	equals "killed: the module that runs is the very same" "$since" "$(loaded_since)"
+	equals "killed: it is still installed, and known to DKMS" \
 		"tcp-connect-logger/$this, $kernel, x86_64: installed" \
 		"$(dkms status tcp-connect-logger | grep installed)"
-	curl_logs "interrupted" 1
-	succeeds "interrupted: dpkg --configure -a" dpkg --configure -a
-	swapped "interrupted" "$this" $other
-	is "interrupted, and configured" $other $other
+	curl_logs "killed" 1
+	succeeds "killed: dpkg --configure -a" dpkg --configure -a
+	swapped "killed" "$this" 99.4.0
+	is "killed, and configured" 99.4.0 99.4.0
 }
 
-# Cut while DKMS builds: the boot is none the worse.
-installed() {
-	nothing_left "cut in install"
-	equals "cut in install: no unit has failed" "" "$(failed_units)"
-	matches "cut in install: dpkg knows" "*$package*" "$(dpkg --audit)"
-	curl_logs "cut in install" 0
-	succeeds "cut in install: dpkg --configure -a" dpkg --configure -a
-	options="$(cat $conffile)
+# What needs another version of it than those goes first.
+succeeds "without the tools: apt" apt_get remove $tools
+options="$(cat $conffile)
 options tcp_connect_logger enabled=1"
-	echo "$options" >$conffile
-	tcp-connect-logger enable
-	is "cut in install, and configured" "$this" "$this"
-}
-
-# The old one is there until the new one is.
-upgraded() {
-	loaded "cut in upgrade" $other
-	curl_logs "cut in upgrade, as the options say" 1
-	equals "cut in upgrade: no unit has failed" "" "$(failed_units)"
-	matches "cut in upgrade: dpkg knows" "*$package*" "$(dpkg --audit)"
-	succeeds "cut in upgrade: dpkg --configure -a" dpkg --configure -a
-	swapped "cut in upgrade" $other 99.4.0
-	is "cut in upgrade, and configured" 99.4.0 99.4.0
-}
-
-case $stage in
-first)
-	power_cut second 300 "pgrep -f dkms.mk" apt_get install "$deb"
-	;;
-second)
-	installed
-	upgrade
-	not_built
-	stalled_downgrade
+echo "$options" >$conffile
+tcp-connect-logger enable
+is "before" "$this" "$this"
+upgrade
+[ -z "$1" ] || not_built
+stalled_downgrade
+if [ -n "$1" ]; then
 	chroot_upgrade
-	interrupted
-	echo "$options" >/root/options
-	sync
-	power_cut third 300 "pgrep -f dkms.mk" apt_get install /payload/versions/99.4.0.deb
-	;;
-third)
-	options=$(cat /root/options)
-	upgraded
-	succeeds "purge: apt" apt_get purge $package
-	nothing_left "purge"
-	not_in_dkms "purge"
-	equals "purge: no file is left" "" "$(files_of_ours)"
-	healthy "purge"
-	echo end
-	;;
-esac
+	killed
+fi
+succeeds "purge: apt" apt_get purge $package $tools
+nothing_left "purge"
+not_in_dkms "purge"
+equals "purge: no file is left" "" "$(files_of_ours)"
+healthy "purge"
+echo end

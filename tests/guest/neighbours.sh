@@ -7,8 +7,13 @@
 # KO is the module's file. Who comes and goes has a name here, the module under
 # test is "ours". walk takes the steps of a scenario, and looks at everybody after
 # each.
+#
+# where: bare
+# on: line
+# payload: module connect bpf
+# arguments: /payload/tcp-connect-logger.ko
 
-# shellcheck source=tests/lib.sh
+# shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
 
 ko=$1

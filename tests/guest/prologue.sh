@@ -3,9 +3,15 @@
 #
 # prologue.sh KO - a function that begins with bytes the module does not know
 #
-# The rig changes the function's fentry site in the guest's memory, as asked.
+# prologue.host changes the function's fentry site in the guest's memory, as asked.
+#
+# where: bare
+# on: line
+# boot: -
+# payload: module connect
+# arguments: /payload/tcp-connect-logger.ko
 
-# shellcheck source=tests/lib.sh
+# shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
 
 ko=$1

@@ -1,17 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# rpm.sh - the life of the .rpm in a guest with systemd, over one reboot
+# rpm.sh ALL - the life of the .rpm in a guest with systemd
 #
 # The guest is Debian's, with rpm and dnf. In /payload/rpm is a repository, in
-# /payload/versions are other versions, see job_versions in tests/job.
+# /payload/versions are other versions, see versions in tests/job.
+#
+# where: systemd
+# on: bookworm
+# payload: deb rpm versions module warm tests/guest/system.sh tests/guest/versions.sh
+# arguments: "'$ALL'"
+# later: a reboot, a reinstall, another release, an erase that stalls: module and `maintain` are
+#	the .deb's, and `rpms` has what concerns rpm and DKMS
 
 # shellcheck source=tests/guest/system.sh
 . /payload/system.sh
 # shellcheck source=tests/guest/versions.sh
 . /payload/versions.sh
 
-file=$(echo /payload/rpm/*-dkms-*.rpm)
+all=$1 file=$(echo /payload/rpm/*-dkms-*.rpm)
 
 to() {
 	mark
@@ -90,7 +97,7 @@ same_again() {
 	is "another release" "$this" "$this"
 }
 
-erase() {
+stalled_erase() {
 	since=$(loaded_since)
 	insmod /payload/stall.ko
 	succeeds "stalled erase: rpm does not fail" rpm -e $package
@@ -116,7 +123,11 @@ tcp-connect-logger: the module stays in the running kernel.
 	healthy "after it"
 
 	rm $conffile.rpmsave
+}
+
+erase() {
 	succeeds "erase: rpm" rpm -e $package
+	rm -f $conffile.rpmsave
 	nothing_left "erase"
 	not_in_dkms "erase"
 	equals "erase: no file is left" "" "$(files_of_ours)"
@@ -124,12 +135,8 @@ tcp-connect-logger: the module stays in the running kernel.
 	healthy "erase"
 }
 
-case $stage in
-first)
-	first_boot
-	reboot_into second
-	;;
-second)
+# used: after a boot
+used() {
 	loaded "boot"
 	equals "boot: logging is off" 0 "$(cat $switch)"
 	works "boot"
@@ -141,9 +148,25 @@ options tcp_connect_logger enabled=1"
 	fails "the module does not go before what needs it" rpm -e $package
 	succeeds "what needs it goes alone" rpm -e $tools
 	is "without the tools" "$this" "$this"
-	same_again
+	[ -z "$all" ] || same_again
 	upgrade
+	[ -z "$all" ] || stalled_erase
 	erase
 	echo end
+}
+
+case $stage in
+first)
+	first_boot
+	if [ -n "$all" ]; then
+		reboot_into second
+	else
+		unload tcp_connect_logger
+		at_boot "boot"
+		used
+	fi
+	;;
+second)
+	used
 	;;
 esac

@@ -4,7 +4,7 @@
 # For what runs in a guest with systemd: the package, and what is asserted of it
 # after each step.
 
-# shellcheck source=tests/lib.sh
+# shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
 
 # shellcheck disable=SC2034 # for those who source this
@@ -130,20 +130,23 @@ busybox httpd -p 127.0.0.1:80 -h /tmp/www
 stage=$(cat $stage_file 2>/dev/null || echo first)
 note "boot of stage $stage, kernel $kernel"
 
-# power_cut STAGE SECONDS CONDITION COMMAND...: the power goes while the command
-# runs, as soon as it has come to what the condition says; the next boot is another
-# stage. What it has written last is lost, if nobody has made sure of it.
+# power_cut STAGE POINT COMMAND...: the power goes while the command runs, at that point (see
+# stop_at_point); the next boot is another stage. What is not on the disk by then is lost
+# unless somebody has made sure of it: nothing is written back by the kernel's own accord.
 power_cut() {
 	reboot_into "$1"
-	sync $stage_file
-	limit=$2 condition=$3
-	shift 3
-	"$@" >/dev/null 2>&1 &
-	# shellcheck disable=SC2086 # a command and its arguments
-	if wait_until "$limit" $condition >/dev/null; then
+	point=$2
+	shift 2
+	stop_at_point "$point"
+	sync
+	mount -o remount,commit=10000 /
+	echo 0 >/proc/sys/vm/dirty_writeback_centisecs
+	begin_and_stop "power cut at $point: it comes there" "$@" >/dev/null
+	if [ -e $stops/stopped ]; then
 		echo b >/proc/sysrq-trigger
+		exit
 	fi
-	echo "not ok power cut: never came to: $condition"
+	not_ok "power cut at $point: it comes there" "$(cat /tmp/rig.interrupted)"
 }
 
 # reboot_into STAGE [ARGUMENTS]: as the next boot, with these kernel arguments

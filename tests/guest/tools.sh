@@ -2,9 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # tools.sh KO - follow, top and the timer for Prometheus, in a guest with systemd,
-# rsyslogd and node_exporter; their packages are in /payload
+# rsyslogd and node_exporter
+#
+# where: tracers
+# on: trixie
+# payload: deb tools-deb module connect cost tests/guest/examples.sh README.md
+# arguments: /payload/tcp-connect-logger.ko
 
-# shellcheck source=tests/lib.sh
+# shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
 
 ko=$1
@@ -17,7 +22,7 @@ starts() {
 	shift
 	env --default-signal=INT "$@" >"$started" 2>"$started.err" &
 	echo $! >"$started.pid"
-	succeeds "$*: it starts" wait_until 20 waits $!
+	succeeds "$*: it starts" wait_until 120 waits $!
 }
 
 # ends NAME SIGNAL TEST: by that
@@ -27,6 +32,12 @@ ends() {
 	kill -"$2" "$pid"
 	wait "$pid" || status=$?
 	equals "$3: ends by SIG$2" 0 $status
+}
+
+# all_read NAME: that one waits, and so has read all that there is by now
+all_read() {
+	journalctl --sync
+	wait_until 60 waits "$(cat "/tmp/$1.pid")"
 }
 
 lines() {
@@ -77,12 +88,12 @@ follows() {
 	starts either tcp-connect-logger follow --comm alpha --comm gamma
 	script -qefc "env LC_ALL=C.UTF-8 tcp-connect-logger follow" /tmp/terminal </dev/null >/dev/null 2>&1 &
 	script=$!
-	wait_until 20 grep -q DESTINATION /tmp/terminal
+	wait_until 120 grep -q DESTINATION /tmp/terminal
 	series
-	wait_until 20 lines all 4
-	wait_until 20 lines json 4
-	wait_until 20 lines terminal 5
-	sleep 2		# for what is too much
+	wait_until 60 lines terminal 5
+	for one in all json kmsg comm user uid port net net6 host both either; do
+		all_read $one
+	done
 
 	equals "follow" "$(those 1 2 3 4)" "$(timeless /tmp/all)"
 	equals "follow --kmsg" "$(those 1 2 3 4)" "$(timeless /tmp/kmsg)"
@@ -102,8 +113,12 @@ follows() {
 {\"pid\":$pid_4,\"uid\":12345,\"user\":null,\"comm\":\"\\né\\\\x�\",\"family\":\"AF_INET6\",\"daddr\":\"::1\",\"dport\":9}" \
 		"$(jq -c 'del(.time)' /tmp/json)"
 	# The two have not read the clocks at the same moment.
-	equals "follow --json: the time is that of the line" "$(sed 's/.\{5\}Z .*//' /tmp/all)" \
-		"$(jq -r .time /tmp/json | sed 's/.\{5\}Z//')"
+	equals "follow --json: the time is that of the line, within a second" "0 0 0 0" "$(
+		{ sed 's/Z .*//; s/T/ /' /tmp/all; jq -r .time /tmp/json | sed 's/Z//; s/T/ /'; } |
+			date -u -f - +%s.%N | awk '{ at[NR] = $1 }
+				END { for (i = 1; i <= NR / 2; i++) {
+					late = at[i + NR / 2] - at[i]
+					printf "%s%d", i > 1 ? " " : "", late < -1 || late > 1 } }')"
 	equals "follow on a terminal" "$(printf '%-12s %7s %-10s %-15s %s\n' TIME PID USER COMM DESTINATION \
 		CLOCK "$pid_1" root alpha 127.0.0.1:9 CLOCK "$pid_2" www-data 'be ta' 198.51.100.1:443 \
 		CLOCK "$pid_3" root gamma '[2001:db8::1]:443' CLOCK "$pid_4" 12345 '\x0aé\x5cx\xff ' '[::1]:9')" \
@@ -127,7 +142,7 @@ of_one_process() {
 	starts pid tcp-connect-logger follow --pid $one
 	connection blocking 127.0.0.1 9
 	echo >/tmp/go
-	wait_until 20 lines pid 1
+	wait_until 120 lines pid 1
 	equals "follow --pid" "TIME pid=$one uid=0 comm=busybox -> 127.0.0.1:9" "$(timeless /tmp/pid)"
 	ends pid INT "follow --pid"
 }
@@ -143,9 +158,9 @@ closed_pipe() {
 		tcp-connect-logger follow
 		echo $? >/tmp/status
 	) | head -n 1 >/tmp/head &
-	wait_until 20 the_follower_waits
+	wait_until 120 the_follower_waits
 	connection -n alpha blocking 127.0.0.1 9
-	succeeds "closed pipe: it ends" wait_until 20 test -s /tmp/status
+	succeeds "closed pipe: it ends" wait_until 120 test -s /tmp/status
 	equals "closed pipe: exit status" 0 "$(cat /tmp/status)"
 	equals "closed pipe: the line" "TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/head)"
 }
@@ -175,13 +190,24 @@ lost() {
 	echo 1000 >$rate_limit
 }
 
+held_sum() {
+	echo $(($(wc -l </tmp/held) + $(sed -n 's/^tcp-connect-logger: \([0-9]*\) connections.*/\1/p' /tmp/held.err |
+		paste -sd +) + 0))
+}
+
+held_is() {
+	[ "$(held_sum)" = "$1" ]
+}
+
 held_back() {
 	echo 5 >$rate_limit
 	starts held tcp-connect-logger follow
-	sleep 1
 	/payload/cost -n 50 connect 198.51.100.1 9 >/dev/null
-	wait_until 20 test -s /tmp/held.err
-	matches "held back: follow says so" "tcp-connect-logger: 9[0-9] connections not logged (rate_limit=5)" "$(cat /tmp/held.err)"
+	wait_until 60 held_is 100
+	equals "held back: what is shown and what follow says is not logged is all" 100 "$(held_sum)"
+	equals "held back: follow says nothing else" "" "$(sed \
+		'/^tcp-connect-logger: [1-9][0-9]* connections not logged (rate_limit=5)$/d' /tmp/held.err)"
+	matches "held back: follow says so" "tcp-connect-logger: [1-9]*" "$(cat /tmp/held.err)"
 	ends held INT "held back"
 	echo 1000 >$rate_limit
 
@@ -199,7 +225,7 @@ no_journal() {
 	mv /var/log/journal/* /run/log/journal/* /tmp/journal 2>/dev/null
 	starts none tcp-connect-logger follow
 	series
-	wait_until 20 lines none 4
+	wait_until 120 lines none 4
 	equals "no journal: follow" "$(those 1 2 3 4)" "$(timeless /tmp/none)"
 	ends none INT "no journal"
 	systemctl start systemd-journald.socket systemd-journald
@@ -220,7 +246,7 @@ usage() {
 	useradd -G adm carol
 	starts adm setpriv --reuid carol --regid carol --init-groups tcp-connect-logger follow --comm alpha
 	connection -n alpha blocking 127.0.0.1 9
-	wait_until 20 lines adm 1
+	wait_until 120 lines adm 1
 	equals "follow by one of adm" "TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/adm)"
 	pkill -x -TERM follow
 	wait
@@ -240,52 +266,63 @@ counts() {
 	connection -n gamma blocking 2001:db8::2 443
 }
 
-# table TOTAL ROW...: a row is COUNT NEW NAME DESTINATION, each split by |
+# table TOTAL ROW...: a row is COUNT NAME DESTINATION, each split by |; without the column NEW
 table() {
 	total=$1
 	shift
-	printf 'connections %s, rows %s\n\n%10s %10s %-15s %s\n' "$total" $# COUNT NEW COMM DESTINATION
+	printf 'connections %s, rows %s\n\n%10s %-15s %s\n' "$total" $# COUNT COMM DESTINATION
 	for row in "$@"; do
-		IFS='|' read -r count new name to <<-EOF
+		IFS='|' read -r count name to <<-EOF
 		$row
 		EOF
-		printf '%10s %10s %-15s %s\n' "$count" "$new" "$name" "$to"
+		printf '%10s %-15s %s\n' "$count" "$name" "$to"
 	done
 }
 
-# table_of NAME NUMBER: of those that it has shown
+# table_of NAME: the first that it has shown with TOTAL connections, without NEW
 table_of() {
-	awk -v number="$2" '/^connections / { n++ } n == number' "/tmp/$1"
+	awk -v total="$2" '/^connections / { if (shown) exit; shown = index($0, "connections " total ",") == 1 }
+		shown { if (/^ /) $0 = substr($0, 1, 10) substr($0, 22); print }' "/tmp/$1" | sed '${/^$/d}'
 }
 
+# new_of NAME: the sum of NEW of each row over all tables, and its last COUNT, where the two
+# are not the same
+unlike_new() {
+	awk '/^ *[0-9]/ { row = substr($0, 22); new[row] += substr($0, 12, 10); count[row] = substr($0, 1, 10) + 0 }
+		END { for (row in new) if (new[row] != count[row]) print new[row], count[row], row }' "/tmp/$1"
+}
+
+# shows NAME TOTAL: a whole table of so many, with another after it
 shows() {
-	grep -c -x " *COUNT *NEW COMM *DESTINATION" "/tmp/$1" | grep -q -x "$2"
+	grep -A 100 "^connections $2," "/tmp/$1" | grep -c '^connections ' | grep -q -x -v '[01]'
 }
 
 # tops [--kmsg]: counted by the kernel, or here
 tops() {
 	top="top${1:+ $1}" before=$(traces)
-	starts top tcp-connect-logger top "$@" --interval 20 --count 2
-	starts other tcp-connect-logger top "$@" --interval 20
+	starts top tcp-connect-logger top "$@" --interval 1
+	starts other tcp-connect-logger top "$@" --interval 1
 	counts
-	wait_until 60 shows top 1
-	wait_until 60 shows other 1
 	for one in top other; do
-		equals "$top, $one" "$(table 10 '4|4|alpha|127.0.0.1:9' '3|3|\x0a{ comm: x|198.51.100.1:443' \
-			'2|2|gamma|[2001:db8::1]:443' '1|1|gamma|[2001:db8::2]:443')" "$(table_of $one 1)"
+		wait_until 60 shows $one 10
+		equals "$top, $one" "$(table 10 '4|alpha|127.0.0.1:9' '3|\x0a{ comm: x|198.51.100.1:443' \
+			'2|gamma|[2001:db8::1]:443' '1|gamma|[2001:db8::2]:443')" "$(table_of $one 10)"
 	done
 	connection -n gamma blocking 2001:db8::1 80
 	# The kernel does not count an IPv6 address by name and port too.
-	set -- "$1" '3|1|gamma|[2001:db8::1]:*' '1|0|gamma|[2001:db8::2]:443'
+	set -- "$1" '3|gamma|[2001:db8::1]:*' '1|gamma|[2001:db8::2]:443'
 	[ -z "$1" ] ||
-		set -- "$1" '2|0|gamma|[2001:db8::1]:443' '1|1|gamma|[2001:db8::1]:80' '1|0|gamma|[2001:db8::2]:443'
+		set -- "$1" '2|gamma|[2001:db8::1]:443' '1|gamma|[2001:db8::1]:80' '1|gamma|[2001:db8::2]:443'
 	kmsg=$1
 	shift
-	expected=$(table 11 '4|0|alpha|127.0.0.1:9' '3|0|\x0a{ comm: x|198.51.100.1:443' "$@")
-	wait_until 60 shows top 2
-	equals "$top, once more" "$expected" "$(table_of top 2)"
-	wait "$(cat /tmp/top.pid)"
-	equals "$top --count: ends" 0 $?
+	wait_until 60 shows top 11
+	equals "$top, once more" "$(table 11 '4|alpha|127.0.0.1:9' '3|\x0a{ comm: x|198.51.100.1:443' "$@")" \
+		"$(table_of top 11)"
+	for one in top other; do
+		[ -z "$kmsg" ] && continue	# the port of a row may have become *
+		equals "$top, $one: what was new is what is counted" "" "$(unlike_new $one)"
+	done
+	ends top INT "$top"
 
 	kill -KILL "$(cat /tmp/other.pid)"
 	wait
@@ -294,6 +331,7 @@ tops() {
 	# shellcheck disable=SC2086 # perhaps none
 	starts third tcp-connect-logger top $kmsg --interval 1
 	script -qefc "tcp-connect-logger $top --interval 1 --count 1" /tmp/terminal </dev/null >/dev/null 2>&1
+	equals "$top --count: ends" 0 $?
 	matches "$top on a terminal: in place" "*$(printf '\033[H\033[J')connections 0, rows 0*" "$(cat /tmp/terminal)"
 	ends third INT "$top"
 	equals "$top: what it found in tracefs is as it was" "$before" "$(traces)"
@@ -301,13 +339,14 @@ tops() {
 
 flat_out() {
 	echo 0 >$switch
-	starts flat tcp-connect-logger top --interval 60 --count 1
+	starts flat tcp-connect-logger top --interval 5
 	equals "top: says nothing where logging is off, which it does not need" "" "$(cat /tmp/flat.err)"
 	/payload/cost -n 99950 connect 198.51.100.1 9 >/dev/null
-	wait_until 120 shows flat 1
-	wait
-	equals "top, 100,000 flat out: none is lost" "$(table 100000 '100000|100000|cost|198.51.100.1:9')" \
-		"$(table_of flat 1)"
+	wait_until 120 shows flat 100000
+	ends flat INT "top, flat out"
+	equals "top, 100,000 flat out: none is lost" "$(table 100000 '100000|cost|198.51.100.1:9')" \
+		"$(table_of flat 100000)"
+	equals "top, 100,000 flat out: what was new is what is counted" "" "$(unlike_new flat)"
 	echo 1 >$switch
 }
 
@@ -332,11 +371,11 @@ prometheus() {
 	echo 0 >$switch	# to ask is a connection, too
 	systemctl daemon-reload
 	systemctl start prometheus-node-exporter
-	wait_until 30 curl -s -o /dev/null http://127.0.0.1:9100/metrics
+	wait_until 120 curl -s -o /dev/null http://127.0.0.1:9100/metrics
 	equals "prometheus: off by itself" disabled "$(systemctl is-enabled $timer)"
 	equals "prometheus: nothing of ours before" "" "$(metrics)"
 	succeeds "prometheus: the timer" systemctl enable --now $timer
-	wait_until 30 are_metrics
+	wait_until 120 are_metrics
 	equals "prometheus: node_exporter has them" "$(expected_metrics)" "$(metrics)"
 	echo 1 >$switch
 	connection blocking 127.0.0.1 9
@@ -344,7 +383,7 @@ prometheus() {
 	wait_until 60 are_metrics
 	equals "prometheus: the next ones" "$(expected_metrics)" "$(metrics)"
 	systemctl disable --now $timer 2>/dev/null
-	wait_until 20 test ! -e /var/lib/prometheus/node-exporter/tcp_connect_logger.prom.new
+	wait_until 120 test ! -e /var/lib/prometheus/node-exporter/tcp_connect_logger.prom.new
 	equals "prometheus: nothing is left half-way" tcp_connect_logger.prom \
 		"$(cd /var/lib/prometheus/node-exporter && echo tcp*)"
 	equals "prometheus: no unit has failed" "" "$(systemctl --failed --plain --no-legend)"
@@ -369,8 +408,8 @@ equals "off: follow says so" \
 connection blocking 127.0.0.1 9
 echo 1 >$switch
 connection -n alpha blocking 127.0.0.1 9
-wait_until 20 lines off 1
-wait_until 20 lines early 1
+wait_until 120 lines off 1
+wait_until 120 lines early 1
 equals "off, and on: follow" "TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/off)"
 equals "loaded meanwhile: follow" "TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/early)"
 matches "loaded meanwhile: what else the module says" "*

@@ -4,9 +4,12 @@
 # tracers.sh KO - the tools that trace connects, before and after ours is loaded,
 # and while it goes: each sees every connect exactly once, and so do we
 #
-# In a guest with systemd that has the tools.
+# where: tracers
+# on: trixie
+# payload: module connect
+# arguments: /payload/tcp-connect-logger.ko
 
-# shellcheck source=tests/lib.sh
+# shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
 
 ko=$1
@@ -36,9 +39,9 @@ attach() {
 	tracer=$! expected=
 	wait_until 100 ready_or_gone	# or 500 trials, in fact
 	if sees trial; then
-		echo "ok $tool: it is ready"
+		ok "$tool: it is ready"
 	else
-		echo "not ok $tool: it is ready: $(one_line "$(cat /tmp/stderr)")"
+		not_ok "$tool: it is ready" "$(cat /tmp/stderr)"
 		exit
 	fi
 }
@@ -117,15 +120,19 @@ peers_ready() {
 	all_see 0
 }
 
+logs_at_least() {
+	[ "$(lines_since_mark)" -ge "$1" ]
+}
+
 # seen_by_all KIND ADDRESS OURS: one connection of a kind, and who sees it how often
 seen_by_all() {
 	mark
 	connection "$1" "$2" 9
-	sleep 0.5
+	wait_until 60 logs_at_least "$3"
 	ours=$(lines_since_mark) became=$result
 	number=$((number + 1))
 	connection -n "m$number." blocking 127.0.0.1 9
-	succeeds "peers: $1 to $2: the marker behind it is seen" wait_until 30 all_see $number
+	succeeds "peers: $1 to $2: the marker behind it is seen" wait_until 120 all_see $number
 	equals "peers: $1 to $2: our records ($became)" "$3" "$ours"
 	figure "| $1 to $2 | $ours | $(between /tmp/audit $number) | $(between /tmp/bcc $number) |" \
 		"$(between /tmp/bpftrace $number) |"
@@ -180,7 +187,7 @@ recorded() {
 	done </tmp/pids
 	# shellcheck disable=SC2086 # words
 	equals "$1: reads each event, once" "${expected%?}" "$($3 2>>/tmp/stderr)"
-	note "$1: $(one_line "$(cat /tmp/stderr)")"
+	note "$1: $(name_of "$(cat /tmp/stderr)")"
 }
 
 perf_script() {

@@ -1,19 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# lint.sh DIR LINUX DIST - what needs neither a root nor a guest
+# lint.sh DIR LINUX DIST - the packages: lintian and rpmlint, built again to the bit,
+# installing the same files, signed repositories
 #
-# DIR is for its files, and has a copy of the tree in elsewhere; in LINUX are some of
-# the kernel's source, in DIST the packages.
+# DIR is for its files, in DIST are the packages.
+#
+# where: host
 
 set -u
-dir=$1 linux=$2 dist=$3
+dir=$1 dist=$3
 version=$(sed 's/.*(\([^)]*\)).*/\1/;q' debian/changelog)
 deb=$(echo "$dist"/*-dkms_*.deb) tools_deb=$(echo "$dist"/tcp-connect-logger_*.deb)
 rpm=$(echo "$dist"/*.noarch.rpm) tools_rpm=$(echo "$dist"/*.x86_64.rpm) srpm=$(echo "$dist"/*.src.rpm)
 
-# shellcheck source=tests/lib.sh
-. tests/lib.sh
+# shellcheck source=tests/rig/lib.sh
+. tests/rig/lib.sh
 
 # reports_nothing NAME COMMAND...
 reports_nothing() {
@@ -23,20 +25,16 @@ reports_nothing() {
 	equals "$test_name reports nothing" "" "$output"
 }
 
-# From elsewhere: it leaves a file where it is run.
-checkpatch() {
-	cd "$dir" && perl "$linux/scripts/checkpatch.pl" --no-tree --strict --quiet \
-		--max-line-length=100 --ignore FILE_PATH_CHANGES -f "$@"
-}
-
 # sums DIST: of what of it is the same in every build
 sums() {
 	(cd "$1" && sha256sum ./*.deb ./*.rpm)
 }
 
-# elsewhere TREE: the packages built there, as another user's machine would, of a
+# elsewhere TREE: a copy of this tree, and the packages built there, as another user's machine would, of a
 # checkout of its own
 elsewhere() {
+	mkdir -p "$1"
+	tar --exclude=./.git --exclude=./build --exclude=./dist -c . | tar -C "$1" -x
 	chmod -R go= "$1"
 	find "$1" -exec touch {} +
 	(umask 077 && cd "$1" && TZ=Asia/Tokyo LC_ALL=C.UTF-8 make -s deb rpm) >"$1.log" 2>&1
@@ -82,27 +80,6 @@ scriptlets() {
 	shellcheck --shell=sh "$dir/PREIN" "$dir/POSTIN" "$dir/PREUN"
 }
 
-succeeds "unit tests compile" gcc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror \
-	-fsanitize=address,undefined -fno-sanitize-recover -o "$dir/unit" tests/host/unit.c
-"$dir/unit" || echo "not ok unit tests end"
-
-succeeds "the fuzzer compiles" clang -O1 -g -Wall -Wextra -Werror \
-	-D_GNU_SOURCE \
-	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o "$dir/fuzz" tests/host/fuzz.c
-succeeds "a million names and functions, fuzzed" \
-	"$dir/fuzz" -seed=1 -runs=1000000 -max_len=90 -artifact_prefix="$dir/"
-
-# shellcheck disable=SC2046 # lists
-reports_nothing shellcheck shellcheck -x cmd/completion.bash \
-	$(grep -rlE '^#!/bin/(busybox )?sh' --exclude-dir=.git --exclude-dir=build --exclude-dir=dist .)
-# shellcheck disable=SC2046
-reports_nothing checkpatch checkpatch \
-	$(find "$PWD/src" "$PWD/tests/modules" -name '*.[ch]' ! -name '*.mod.c' ! -name trace.h)
-reports_nothing "checkpatch of what is no kernel's" checkpatch \
-	--ignore PREFER_KERNEL_TYPES "$PWD"/cmd/*.[ch]
-# It does not know how the kernel's own are written.
-reports_nothing "checkpatch of the trace event" checkpatch \
-	--ignore PARENTHESIS_ALIGNMENT,OPEN_ENDED_LINE "$PWD/src/trace.h"
 reports_nothing lintian lintian -EI --pedantic --allow-root --fail-on none "${deb%/*}"/*.changes
 
 for file in changes buildinfo; do
@@ -169,20 +146,6 @@ matches "the caller's key has signed" "*Good signature from \"caller@example.org
 	"$(gpgv --keyring "$dir/key" "$dir/dist/apt/InRelease" 2>&1)"
 gpgconf --kill all
 rm -rf "$GNUPGHOME"
-
-# A known failure is no failure, its passing is one, and nothing else changes.
-printf '# a comment\n\nbare-.*-rt\tfirst|second\ta reason\n' >"$dir/known"
-printf '%s\n' "ok first" "not ok second: it: broke" "ok third" "not ok fourth: x" "# ok first" end >"$dir/report"
-marked() {
-	awk -v file="$dir/known" -v job="$1" -f tests/known-failures.awk "$dir/report"
-}
-equals "known failures: another job's report stays" "$(cat "$dir/report")" "$(marked bare-6-rt-amd64)"
-equals "known failures: are marked" "not ok first: passes, and is in tests/known-failures
-skip second: it: broke (known: a reason)
-ok third
-not ok fourth: x
-# ok first
-end" "$(marked bare-6-rt)"
 
 equals "README's figures beside other tools are those of bench/results" "" \
 	"$(sed -n '/^### Beside other tools/,/^## /p' README.md | grep '^| ' | grep -vxFf bench/results/bench.md)"

@@ -24,9 +24,9 @@ typedef uint8_t u8;
 static void report(bool ok, const char *name)
 {
 	if (ok)
-		printf("ok %s\n", name);
+		printf("ok - %s\n", name);
 	else
-		printf("not ok %s: see tests/host/unit.c\n", name);
+		printf("not ok - %s: see tests/host/unit.c\n", name);
 }
 
 #define ENDBR64 "\xf3\x0f\x1e\xfa"

@@ -1,26 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# The test rig, to be sourced: what runs in a chroot, and what runs in a guest.
+# The test rig, to be sourced: what runs in a chroot, and what runs in a guest. bench/ uses
+# it too.
 #
-# A chroot on its standard output, a guest on its second serial port, report
-# line by line:
+# A test reports on its standard output, in a guest that is the second serial port, line
+# by line, as rig/lib.sh does it:
 #
-#	ok NAME
-#	not ok NAME: WHY
-#	skip NAME: WHY
-#	# TEXT			for people
-#	figure TEXT		likewise, and shown when the job is done
-#	kernel RELEASE		for the next boots: a tar of its vmlinuz and initrd.img
-#				is on the guest's third disk
+#	ok - NAME
+#	ok - NAME # SKIP WHY
+#	not ok - NAME
+#	# TEXT			for people; "# figure: TEXT" is shown when the job is done
+#	kernel RELEASE		from now on the guest is booted with this kernel of its disk
 #	reboot [ARGUMENTS]	the guest goes down and wants to be started again,
 #				with these kernel arguments
-#	end			its end is reached; what has no such line has failed
+#	end			the test's end is reached; without it, the test has failed
+#
+# rig/tap.awk makes TAP of it.
 
 : "${ACCEL:=tcg}"
 
 top=$(cd "$(dirname "$0")/.." && pwd)
-cache=${TCL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tcp-connect-logger}
+cache=${TCL_CACHE:-/var/cache/tcp-connect-logger}
 work=$top/build/rig
 
 timeout=3000	# seconds after which a chroot or a guest is given up
@@ -42,19 +43,23 @@ die() {
 # Roots, disk images and mounts need root.
 become_root() {
 	[ "$(id -u)" = 0 ] ||
-		exec sudo --preserve-env=SUITES,KERNELS,TESTS,QUICK,ACCEL,TCL_CACHE "$0" "$@"
+		exec sudo --preserve-env=ALL,MATRIX,SUITES,KERNELS,GUEST,TESTS,QUICK,ACCEL,TCL_CACHE "$0" "$@"
 	mkdir -p "$cache" "$work"
 }
 
-need_packages() {
-	missing=
+# missing_packages: of $rig_packages, those that are not installed
+missing_packages() {
 	for package in $rig_packages; do
 		[ "$(dpkg-query -Wf '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
-			missing="$missing $package"
+			printf ' %s' "$package"
 	done
+}
+
+need_packages() {
+	missing=$(missing_packages)
 	[ -n "$missing" ] || return 0
 
-	say "installing$missing"
+	say "installing on this machine:$missing"
 	apt-get -q update
 	# shellcheck disable=SC2086 # a list
 	DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $missing
@@ -81,28 +86,26 @@ need_source() {
 	mv "$cache/linux.new" "$cache/linux"
 }
 
-# shellcheck source=tests/root.sh
-. "$top/tests/root.sh"
+# shellcheck source=tests/rig/root.sh
+. "$top/tests/rig/root.sh"
 
-# plan_of SUITE: the kernels that tests/run has found for it, a line each: suite,
-# archive, release, and "wanted" if it is to be tested
+# plan_of SUITE: the kernels that tests/run has found for it, a line each: suite, archive,
+# release, "line" if it is the one of its line (6.1, 6.12) on which most is tested, else
+# "other"; "wanted", or if $KERNELS leaves it out, "guest" if guests with systemd have it,
+# else "-"
 plan_of() {
 	awk -v suite="$1" '$1 == suite' "$work/plan"
 }
 
-# wanted_of SUITE: the releases of those that are to be tested
-wanted_of() {
-	plan_of "$1" | awk '$4 == "wanted" { print $3 }'
+# built_of SUITE: the releases of those that modules are built for
+built_of() {
+	plan_of "$1" | awk '$5 != "-" { printf "%s%s", n++ ? " " : "", $3 }'
 }
 
-# first_of_line KERNEL: of its version, as 6.1, the first in the plan, without a flavour
-# if there is one; what is the same for all of a version is tested there
-first_of_line() {
-	awk -v line="$(echo "$1" | cut -d . -f 1-2)." '
-		$4 != "wanted" || index($3, line) != 1 { next }
-		!first { first = $3 }
-		!plain && $3 !~ /-(cloud|rt)-/ { plain = $3 }
-		END { print plain ? plain : first }' "$work/plan"
+# neighbours_for SUITE: the releases of those whose guests load more than the module
+neighbours_for() {
+	plan_of "$1" | awk -v all="${ALL-}" '$5 != "-" && (all || $4 == "line" || $5 == "guest" || /-cloud-/) {
+		printf "%s%s", n++ ? " " : "", $3 }'
 }
 
 # make_package DIRECTORY [TREE [TARGETS]]: set $deb, of the module, built there from this
@@ -137,7 +140,7 @@ make_version() {
 	copy_tree "$tree"
 	sed -i "1s/(.*)/($1)/" "$tree/debian/changelog"
 	(cd "$tree" && eval "${2-}")
-	make_package "$tree/out" "$tree" "deb rpm"
+	make_package "$tree/out" "$tree" "deb rpm debs=all rpms=--without=tools"
 	cp "$deb" "$work/versions/$1.deb"
 	cp "$tree"/out/dist/*.noarch.rpm "$work/versions/$1.rpm"
 }
@@ -211,46 +214,115 @@ qemu() {
 		-kernel "$vmlinuz" -append "console=ttyS0 no_timer_check panic=-1 oops=panic $append" "$@"
 }
 
-# guest_disks: a throw-away copy of $disk, the payload, and a place for another
-# kernel, for guest_boot
-guest_disks() {
-	qemu-img create -q -f qcow2 -b "$disk" -F raw "$dir/disk.qcow2"
+# guest_payload: the disk that the guest's agent mounts. Its size is that of the disk
+# that a saved guest had.
+guest_payload() {
 	mke2fs -q -t ext2 -d "$dir/payload" "$dir/payload.img" 512M >/dev/null
-	truncate -s 256M "$dir/boot.tar"
 	: >"$dir/report"
+	mkfifo "$dir/answers" "$dir/monitor.in" "$dir/monitor.out"
 }
 
-# guest_boot ARGUMENTS [OPTION...]: boot a guest with systemd from $dir's disks, with
-# these kernel arguments and options for QEMU besides; rig.service in it runs
-# /payload/run. Prints and keeps its report.
+# guest_disks [SAVED]: a throw-away disk, that of a saved guest or else a copy of $disk,
+# and the payload
+guest_disks() {
+	if [ -n "${1-}" ]; then
+		cp "$1" "$dir/disk.qcow2"
+	else
+		qemu-img create -q -f qcow2 -b "$disk" -F raw "$dir/disk.qcow2"
+	fi
+	guest_payload
+}
+
+# guest_answers off|save [run]: pass on what the guest reports. Whenever it is ready, tell it
+# what to do: run its payload, unless that is running already, and then go, off or saved.
+guest_answers() {
+	then=$1 ran=${2-}
+	[ ! -e "$dir/payload/run" ] || [ -n "$ran" ] || ran=no
+	while read -r line; do
+		case $line:$ran in
+		ready:no)
+			ran=yes
+			echo "run $(date +%s)" >"$dir/answers"
+			;;
+		ready:*)
+			if [ "$then" = save ]; then
+				printf 'savevm ready\nquit\n' >"$dir/monitor.in"
+			else
+				echo off >"$dir/answers"
+			fi
+			;;
+		*) echo "$line" ;;
+		esac
+	done
+}
+
+# guest_boot ARGUMENTS [OPTION...]: one boot of a guest with systemd from $dir's disks, with
+# these kernel arguments and options for QEMU besides, up to its power off; or, if $then is
+# save, until it is saved. With the option "-loadvm ready" it is the saved guest that goes on.
+# Its agent runs /payload/run, if there is one. Prints and keeps its report. It has one CPU: a
+# second one costs a fifth more, and is what the bare guests are about.
 guest_boot() {
-	arguments=$1
+	arguments=$1 ran=
 	shift
-	qemu "root=/dev/vda rw $arguments" -initrd "$initrd" "$@" \
+	case " $* " in
+	*" -loadvm "*)
+		ran=yes
+		echo "run $(date +%s)" >"$dir/answers" &
+		;;
+	esac
+	qemu "root=/dev/vda rw $arguments" -initrd "$initrd" -smp 1 "$@" \
+		-chardev "pipe,id=monitor,path=$dir/monitor" -mon monitor \
 		-drive "file=$dir/disk.qcow2,if=virtio,cache=unsafe" \
 		-drive "file=$dir/payload.img,format=raw,if=virtio,readonly=on" \
-		-drive "file=$dir/boot.tar,format=raw,if=virtio" \
-		</dev/null | tee -a "$dir/report"
+		<>"$dir/answers" | guest_answers "${then:-off}" "$ran" | tee -a "$dir/report"
 }
 
-# guest_full [ARGUMENTS]: a guest with systemd, booted as often as it asks for, first with
-# these kernel arguments; not again after a boot of which it says nothing
+# guest_full [SAVED [ARGUMENTS]]: a guest with systemd, a saved one if there is one, or booted
+# with these kernel arguments; then booted as often as it asks for, but not again after a boot
+# of which it says nothing
 guest_full() {
-	guest_disks
-	arguments=${1-} size=-1
+	guest_disks "${1-}"
+	arguments=${2-} size=-1
+	set -- ${1:+-loadvm ready}
 	while [ "$(stat -c %s "$dir/report")" -gt $size ]; do
 		size=$(stat -c %s "$dir/report")
-		guest_boot "$arguments"
+		guest_boot "$arguments" "$@"
+		set --
 		last=$(tail -n 1 "$dir/report")
 		[ "${last#reboot}" != "$last" ] || break
 		arguments=${last#reboot}
 		next=$(sed -n 's/^kernel //p' "$dir/report" | tail -n 1)
-		if [ -n "$next" ]; then
-			tar -xf "$dir/boot.tar" -C "$dir"
-			vmlinuz=$dir/vmlinuz-$next initrd=$dir/initrd.img-$next
-		fi
+		[ -z "$next" ] || [ -e "$dir/vmlinuz-$next" ] || take_kernel "$next"
 	done
-	rm -f "$dir/disk.qcow2"
+}
+
+# take_kernel RELEASE: of the guest's disk, for the next boots
+take_kernel() {
+	qemu-img convert -O raw "$dir/disk.qcow2" "$dir/disk.img"
+	for file in vmlinuz initrd.img; do
+		debugfs -R "dump /boot/$file-$1 $dir/$file-$1" "$dir/disk.img" 2>/dev/null
+	done
+	rm "$dir/disk.img"
+	vmlinuz=$dir/vmlinuz-$1 initrd=$dir/initrd.img-$1
+}
+
+# booted: set $saved to the guest of use_guest, as it is when it has booted; it is made
+# once for each disk and QEMU
+booted() {
+	saved=$store/booted-$({ echo "$store smp 1"; cat "$store/key"; qemu-system-x86_64 --version; } | sha256sum | cut -c 1-12).qcow2
+	[ ! -e "$saved" ] || return 0
+	before=${dir-} dir=$store/booting
+	rm -rf "$dir" "$store"/booted-*
+	mkdir -p "$dir/payload"
+	guest_disks
+	then=save
+	guest_boot ""
+	then=off
+	if qemu-img snapshot -l "$dir/disk.qcow2" | grep -q ready; then
+		mv "$dir/disk.qcow2" "$saved"
+	fi
+	dir=$before
+	[ -e "$saved" ]
 }
 
 # guest_bare ARGUMENTS [OPTION...]: a guest with nothing but busybox and /payload,
@@ -260,7 +332,7 @@ guest_bare() {
 	rm -rf "$dir/initramfs"
 	mkdir -p "$dir/initramfs/bin" "$dir/initramfs/proc" "$dir/initramfs/sys" "$dir/initramfs/dev"
 	cp "$root/bin/busybox" "$dir/initramfs/bin"
-	cp "$top/tests/guest/init" "$dir/initramfs/init"
+	cp "$top/tests/rig/init" "$dir/initramfs/init"
 	cp -a "$dir/payload" "$dir/initramfs/payload"
 	(cd "$dir/initramfs" && find . | cpio --quiet -oH newc) >"$dir/initramfs.cpio"
 	arguments=$1

@@ -98,9 +98,9 @@ kernels_in() {
 				fi
 			done
 			[ -z "$found" ] || echo "$found"
-			[ "$found" = "$newest" ] || echo "skip $newest: $1 lists it, but the mirror" \
+			[ "$found" = "$newest" ] || echo "$newest: $1 lists it, but the mirror" \
 				"does not have it whole; ${found:-nor any older one}${found:+ instead}" \
-				>>"$work/plan.report"
+				>>"$work/plan.skips"
 		done | sort -Vu
 }
 
@@ -111,8 +111,8 @@ bootstrap() {
 	shift 4
 	cd "$top"	# for copy-in: no path of this checkout in the key, but what is in the file
 	# shellcheck disable=SC2016 # $1 is for the hook
-	set -- "$@" --customize-hook=": $(sha256sum <tests/guest/ccache.conf)" \
-		--customize-hook="copy-in tests/guest/ccache.conf /etc" \
+	set -- "$@" --customize-hook=": $(sha256sum <tests/rig/ccache.conf)" \
+		--customize-hook="copy-in tests/rig/ccache.conf /etc" \
 		--customize-hook='cp -P "$1"/usr/lib/ccache/*gcc-[0-9]* "$1/usr/local/bin"'
 	lists=$(for archive in $archives; do cat "$cache/apt/$archive.list"; done)
 	# shellcheck disable=SC2086 # a list
@@ -120,7 +120,7 @@ bootstrap() {
 		apt_for "$archive" apt-cache --no-all-versions show $packages 2>/dev/null
 	done | grep -E '^(Package|Version):')
 
-	key=$(echo "$suite $lists $versions $*" | cat - "$top/tests/guest/rig.service" | sha256sum)
+	key=$(echo "$suite $lists $versions $*" | sha256sum)
 	[ "$(cat "$store/key" 2>/dev/null)" != "$key" ] || return 0
 	rm -rf --one-file-system "$store"
 	mkdir -p "$store"
@@ -137,8 +137,8 @@ bootstrap() {
 	echo "$key" >"$store/key"
 }
 
-# make_root SUITE: with all its kernels in the plan and their headers, but with a
-# few of their modules only, so that there is something for depmod
+# make_root SUITE: with the plan's kernels and their headers, but with a few of their
+# modules only, so that there is something for depmod
 make_root() {
 	use_root "$1"
 	export INITRD=No	# to the kernels' hooks
@@ -150,34 +150,48 @@ make_root() {
 
 # use_root SUITE [KERNEL]: set $root, and $vmlinuz to one of its kernels
 use_root() {
-	root=$cache/root/$1/root
+	root=$cache/root/$1${ALL:+-all}/root
 	vmlinuz=$root/boot/vmlinuz-${2-}
 }
 
-# make_guest SUITE [guest|tracers]: with the kernel that a guest with systemd has,
-# and of its modules only those that such a guest may need: depmod and
-# initramfs-tools, which are called again and again, take half a minute for all of
-# them in an emulated machine
+# What a guest with systemd may load. depmod and initramfs-tools read every module that
+# is there, again and again.
+guest_modules="arch/x86/crypto/crc* crypto/crc* drivers/block/virtio_blk* drivers/net/veth*
+	drivers/virtio/* fs/autofs/* fs/binfmt_misc* fs/configfs/* fs/ext4/* fs/fscache/* fs/fuse/* fs/jbd2/* fs/lockd/*
+	fs/mbcache* fs/netfs/* fs/nfs/* fs/nfs_common/* fs/overlayfs/* lib/crc* lib/libcrc*
+	net/dns_resolver/* net/sunrpc/*"
+
+# make_guest SUITE [guest|tracers]: a disk with systemd, and the kernel that such a guest has
 make_guest() {
 	use_guest "$@"
-	# shellcheck disable=SC2016 # $1 is for the hook
-	bootstrap "$store" "$1" "$1" \
+	set -f
+	includes=
+	for module in $guest_modules; do
+		includes="$includes --dpkgopt=path-include=*/lib/modules/*/kernel/$module"
+	done
+	# shellcheck disable=SC2016,SC2086 # $1 is for the hook; a list
+	bootstrap "$store" "$suite" "$suite" \
 		"$packages linux-image-$kernel linux-headers-$kernel" \
-		--dpkgopt='path-exclude=*/lib/modules/*/kernel/*' \
-		--dpkgopt='path-include=*/lib/modules/*/kernel/[acfl]*' \
-		--dpkgopt='path-include=*/lib/modules/*/kernel/drivers/[bv]*' \
-		--dpkgopt='path-include=*/lib/modules/*/kernel/drivers/net/veth*' \
-		--dpkgopt='path-include=*/lib/modules/*/kernel/net/[ds]*' \
-		--customize-hook="copy-in tests/guest/rig.service /etc/systemd/system" \
+		--dpkgopt='path-exclude=*/lib/modules/*/kernel/*' $includes \
+		--customize-hook="copy-in tests/rig/rig.service /etc/systemd/system" \
+		--customize-hook="copy-in tests/rig/agent /usr/local/sbin" \
+		--customize-hook=": $(cat "$top/tests/rig/agent" "$top/tests/rig/rig.service" | sha256sum)" \
 		--customize-hook='chroot "$1" systemctl -q enable rig.service' \
-		--customize-hook='chroot "$1" systemctl -q mask apt-daily.timer apt-daily-upgrade.timer' \
+		--customize-hook="chroot \"\$1\" systemctl -q mask $guest_timers" \
 		--customize-hook='echo guest >"$1/etc/hostname"' || return
+	set +f
 	[ -e "$disk" ] || mke2fs -q -t ext4 -d "$root" "$disk" 4G
 }
 
-# use_guest SUITE [guest|tracers]: set $kernel, $vmlinuz, $initrd and $disk, an ext4
+# Timers that a guest would find due when its clock is set.
+guest_timers="apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer
+	fstrim.timer logrotate.timer man-db.timer systemd-tmpfiles-clean.timer"
+guest_timers=$(echo $guest_timers)
+
+# use_guest SUITE [guest|tracers]: set $suite, $kernel, $vmlinuz, $initrd and $disk, an ext4
 # image of $root; and what it is made of, $packages
 use_guest() {
+	suite=$1
 	kernel=$(guest_kernel "$1")
 	packages=$guest_packages
 	[ "${2-}" != tracers ] || packages=$tracers_packages

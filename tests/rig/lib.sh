@@ -17,39 +17,69 @@ note() {
 }
 
 figure() {
-	echo "figure $*"
+	echo "# figure: $*"
 }
 
-one_line() {
-	printf %s "$1" | tail -c 1000 | tr '\n' '|'
+# A test's name is one line.
+name_of() {
+	case $1 in
+	*"
+"*) printf %s "$1" | tr '\n' '|' ;;
+	*) printf %s "$1" ;;
+	esac
+}
+
+ok() {
+	echo "ok - $(name_of "$1")"
+}
+
+# not_ok NAME [WHY]: with the end of why, indented
+not_ok() {
+	echo "not ok - $(name_of "$1")"
+	[ -z "${2-}" ] || printf '%s\n' "$2" | tail -n 40 | cut -c 1-400 | sed 's/^/#   /'
+}
+
+skip() {
+	echo "ok - $(name_of "$1") # SKIP $2"
+}
+
+# differences EXPECTED ACTUAL
+differences() {
+	printf '%s\n' "$1" >/tmp/rig.expected
+	printf '%s\n' "$2" >/tmp/rig.actual
+	diff -U 2 -L expected -L actual /tmp/rig.expected /tmp/rig.actual
 }
 
 # equals NAME EXPECTED ACTUAL
 equals() {
 	if [ "$2" = "$3" ]; then
-		echo "ok $1"
+		ok "$1"
 	else
-		echo "not ok $1: expected [$(one_line "$2")], got [$(one_line "$3")]"
+		not_ok "$1" "$(differences "$2" "$3")"
 	fi
 }
 
-# matches NAME PATTERN ACTUAL: a shell pattern, where part of it is not known
+# matches NAME PATTERN ACTUAL: a pattern of the shell's
 matches() {
 	# shellcheck disable=SC2254 # it is a pattern
 	case $3 in
-	$2) echo "ok $1" ;;
-	*) echo "not ok $1: expected [$(one_line "$2")], got [$(one_line "$3")]" ;;
+	$2) ok "$1" ;;
+	*) not_ok "$1" "expected to match:
+$2
+actual:
+$3" ;;
 	esac
 }
 
-# succeeds NAME COMMAND..., fails NAME COMMAND...: leave its output in $output
+# succeeds NAME COMMAND...: leaves its output in $output
 succeeds() {
 	test_name=$1
 	shift
 	if output=$("$@" 2>&1); then
-		echo "ok $test_name"
+		ok "$test_name"
 	else
-		echo "not ok $test_name: $* failed: $(one_line "$output")"
+		not_ok "$test_name" "$* failed:
+$output"
 	fi
 }
 
@@ -57,9 +87,10 @@ fails() {
 	test_name=$1
 	shift
 	if output=$("$@" 2>&1); then
-		echo "not ok $test_name: $* succeeded: $(one_line "$output")"
+		not_ok "$test_name" "$* succeeded:
+$output"
 	else
-		echo "ok $test_name"
+		ok "$test_name"
 	fi
 }
 
@@ -76,6 +107,72 @@ export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 
 apt_get() {
 	${in_chroot:+chroot "$in_chroot"} apt-get -y -o Dpkg::Use-Pty=0 "$@"
+}
+
+# stop_at COMMAND PATTERN: from here on, that command stops for ever where its arguments match
+# the shell's pattern; the real one is used otherwise. Until the next boot or go_on.
+stops=/tmp/rig.stops
+
+stop_at() {
+	stopping=$(readlink -f "$(command -v "$1")")
+	mkdir -p $stops
+	rm -f $stops/stopped
+	cp "$stopping" "$stops/$1"
+	cat >"$stops/$1.stop" <<-EOF
+		#!/bin/sh
+		case "\$*" in
+		$2)
+			echo "\$0 \$*" >$stops/stopped
+			exec sleep infinity
+			;;
+		esac
+		exec $stops/$1 "\$@"
+	EOF
+	chmod +x "$stops/$1.stop"
+	mount --bind "$stops/$1.stop" "$stopping"
+}
+
+go_on() {
+	umount "$stopping"
+}
+
+# has_stopped: there; or it never will, since what was to come there has ended
+has_stopped() {
+	[ -e $stops/stopped ] || ! kill -0 $interrupted
+}
+
+# begin_and_stop NAME COMMAND...: in a session of its own, up to where it stops
+begin_and_stop() {
+	test_name=$1
+	shift
+	setsid "$@" >/tmp/rig.interrupted 2>&1 &
+	interrupted=$!
+	wait_until 1500 has_stopped
+	if [ -e $stops/stopped ]; then
+		ok "$test_name"
+	else
+		not_ok "$test_name" "$(cat /tmp/rig.interrupted)"
+	fi
+}
+
+# kill_stopped: that, and all that it has started
+kill_stopped() {
+	kill -KILL -$interrupted
+	wait $interrupted 2>/dev/null
+	go_on
+}
+
+# The points at which an upgrade is interrupted, each with the command that stops there
+points="prerm unpacked postinst build swapped"
+
+stop_at_point() {
+	case $1 in
+	prerm) stop_at ln '*kept-source *' ;;			# maintain keep
+	unpacked) stop_at dpkg '*--configure*' ;;		# of apt
+	postinst) stop_at dkms 'add *' ;;			# maintain install
+	build) stop_at ld '*tcp-connect-logger.ko*' ;;		# Kbuild
+	swapped) stop_at rm '-rf /run/tcp-connect-logger' ;;	# maintain install, at its end
+	esac
 }
 
 # nothing_left NAME: of the module in the kernel
@@ -200,6 +297,13 @@ wait_until() {
 # waits PROCESS: in poll(2), for what comes
 waits() {
 	[ "$(cut -d ' ' -f 1 "/proc/$1/syscall")" = 7 ]
+}
+
+# waits_for_more PROCESS: asleep in a system call, with nothing to read
+waits_for_more() {
+	case $(cut -d ' ' -f 1 "/proc/$1/syscall") in
+	running | -1 | "") return 1 ;;
+	esac
 }
 
 # transition_over PATCH: also where the patch is gone

@@ -1,0 +1,107 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# killed.sh POINTS KERNEL... - dpkg and rpm are killed in the midst of an upgrade, with all that
+# they have started, at each point that has a name: what README says finishes it
+#
+# where: chroot
+# on: bookworm
+# on-later: trixie forky sid bullseye
+# payload: deb srpm versions tests/chroot/chroot.sh
+# arguments: "$([ -n "$ALL" ] && echo "'prerm postinst build swapped'" || echo build)" $(built_of "$suite")
+# later: the other suites' dpkg and DKMS, and rpm at the points that dpkg is killed at: the
+#	scriptlets are the same
+
+rpm_points=$1
+shift
+# shellcheck source=tests/chroot/chroot.sh
+. /payload/chroot.sh
+
+old=$version new=99.1.0
+
+# is_installed NAME VERSION: and nothing else, for $kernel
+is_installed() {
+	equals "$1: dkms status" "tcp-connect-logger/$2, $kernel, x86_64: installed" "$(dkms_status)"
+	equals "$1: modinfo" "$2 Y" "$(modinfo -k "$kernel" -F version tcp_connect_logger) \
+$(modinfo -k "$kernel" -F livepatch tcp_connect_logger)"
+	equals "$1: one source in /usr/src" "/usr/src/tcp-connect-logger-$2" "$(ls -d /usr/src/tcp-connect-logger-*)"
+}
+
+# killed_at NAME POINT COMMAND...: the old module is still there, unless the new one is
+killed_at() {
+	name=$1 point=$2
+	shift 2
+	stop_at_point "$point"
+	begin_and_stop "$name: it comes there" "$@"
+	kill_stopped
+	left=$old
+	[ "$point" != swapped ] || left=$new
+	equals "$name: the module there" "$left Y" "$(modinfo -k "$kernel" -F version tcp_connect_logger) \
+$(modinfo -k "$kernel" -F livepatch tcp_connect_logger)"
+}
+
+# turn: from here on it is the other way round
+turn() {
+	was=$old old=$new new=$was
+}
+
+deb_of() {
+	if [ "$1" = "$version" ]; then
+		echo /payload/*.deb
+	else
+		echo "/payload/versions/$1.deb"
+	fi
+}
+
+rpm_of() {
+	if [ "$1" = "$version" ]; then
+		echo /tmp/rpm/RPMS/noarch/*.rpm
+	else
+		echo "/payload/versions/$1.rpm"
+	fi
+}
+
+debs() {
+	succeeds "deb: install" apt_get install "$(deb_of "$old")"
+	for point in $points; do
+		name="deb killed, $point"
+		killed_at "$name" "$point" apt-get -y -o Dpkg::Use-Pty=0 --allow-downgrades install "$(deb_of "$new")"
+		if [ "$point" = prerm ]; then
+			fails "$name: dpkg --configure -a is not enough" dpkg --configure -a
+			matches "$name: it says what to do" \
+				"*you should*reinstall it before attempting configuration*" "$output"
+			succeeds "$name: apt install --reinstall" \
+				apt_get install --reinstall --allow-downgrades "$(deb_of "$new")"
+		else
+			succeeds "$name: dpkg --configure -a" dpkg --configure -a
+		fi
+		is_installed "$name, and finished" "$new"
+		equals "$name, and finished: dpkg is content" "" "$(dpkg --audit)"
+		turn
+	done
+	succeeds "deb: purge" apt_get purge tcp-connect-logger-dkms
+}
+
+# rpm has no state between unpacked and configured: its point is that before %post.
+rpms() {
+	mkdir -p /usr/lib/modprobe.d /usr/lib/modules-load.d /usr/share/licenses /usr/share/man/man4
+	rpmbuild --rebuild --nodeps --without tools --define "_topdir /tmp/rpm" /payload/*.src.rpm >/tmp/rpm.log 2>&1
+	old=$version new=99.1.0
+	succeeds "rpm: install" rpm -U --nodeps "$(rpm_of "$old")"
+	for point in $rpm_points; do
+		name="rpm killed, $point"
+		killed_at "$name" "$point" rpm -U --nodeps --oldpackage "$(rpm_of "$new")"
+		succeeds "$name: rpm -U --replacepkgs" rpm -U --nodeps --oldpackage --replacepkgs "$(rpm_of "$new")"
+		is_installed "$name, and finished" "$new"
+		equals "$name, and finished: one package" "tcp-connect-logger-dkms-$new-1" \
+			"$(rpm -q --qf '%{NAME}-%{VERSION}-%{RELEASE}\n' tcp-connect-logger-dkms)"
+		turn
+	done
+	succeeds "rpm: erase" rpm -e --nodeps tcp-connect-logger-dkms
+	equals "rpm: erased: dkms status" "" "$(dkms_status)"
+}
+
+one_kernel
+debs
+rpms
+echo end

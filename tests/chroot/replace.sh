@@ -1,0 +1,27 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# replace.sh KERNEL... - one version of the .deb after another, in a chroot: which module is
+# there at the end, and what is left
+#
+# where: chroot
+# on: bookworm trixie
+# on-later: forky sid bullseye
+# payload: deb versions tests/chroot/chroot.sh tests/chroot/versions.sh
+# arguments: $(built_of "$suite")
+# later: the DKMS of Debian 11, and the suites whose DKMS a suite before them has
+
+# shellcheck source=tests/chroot/versions.sh
+. /payload/versions.sh
+
+one_kernel
+one_after_another deb /payload/*.deb
+succeeds "unpacked: dpkg" dpkg --unpack /payload/versions/99.1.0.deb
+equals "unpacked: dkms status" "tcp-connect-logger/$version, $kernel, x86_64: installed" "$(dkms_status)"
+# A new kernel comes: the old version's source is there for DKMS.
+succeeds "unpacked: a new kernel's hook" run-parts --arg="$kernel" /etc/kernel/header_postinst.d
+succeeds "unpacked: dpkg --configure" dpkg --configure -a
+is "configured" 99.1.0 ""
+succeeds "purge: apt" apt_get purge tcp-connect-logger-dkms
+leaves_no_file "purge"
+echo end

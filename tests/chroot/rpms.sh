@@ -1,0 +1,28 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# rpms.sh KERNEL... - one version of the .rpm after another, in a chroot: which module is
+# there at the end, and what is left
+#
+# where: chroot
+# on: bookworm
+# on-later: trixie forky sid bullseye
+# payload: deb srpm versions tests/chroot/chroot.sh tests/chroot/versions.sh
+# arguments: $(built_of "$suite")
+# later: other versions of rpm
+
+# shellcheck source=tests/chroot/versions.sh
+. /payload/versions.sh
+
+note "$(rpm --version)"
+one_kernel
+# Which other packages have where rpm is at home, and which rpm would leave behind.
+mkdir -p /usr/lib/modprobe.d /usr/lib/modules-load.d /usr/share/licenses /usr/share/man/man4
+succeeds "the source is built" \
+	rpmbuild --rebuild --nodeps --without tools --define "_topdir /tmp/rpm" /payload/*.src.rpm
+one_after_another rpm /tmp/rpm/RPMS/noarch/*.rpm
+to "rpm: reinstall" "/payload/versions/$version-2.rpm"
+is "rpm: reinstall" "$version" ""
+succeeds "rpm: erase" rpm -e --nodeps tcp-connect-logger-dkms
+leaves_no_file "rpm: erase"
+echo end

@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# cut.sh ALL - the power goes in the midst of an install and of upgrades, in a guest with
+# systemd: the boot after it is none the worse, and what README says finishes the job
+#
+# where: systemd
+# on: bookworm
+# from: saved install
+# payload: deb versions warm tests/guest/system.sh tests/guest/versions.sh
+# arguments: "'$ALL'"
+# later: the cuts of an upgrade after it is unpacked; `killed` kills dpkg at all these points
+#	every day
+
+# shellcheck source=tests/guest/system.sh
+. /payload/system.sh
+# shellcheck source=tests/guest/versions.sh
+. /payload/versions.sh
+
+# cut STAGE POINT FILE
+cut() {
+	power_cut "$1" "$2" apt-get -y -o Dpkg::Use-Pty=0 --allow-downgrades install "$3"
+}
+
+# after_cut NAME RUNNING: the boot
+after_cut() {
+	loaded "$1" "$2"
+	curl_logs "$1, as the options say" 1
+	equals "$1: no unit has failed" "" "$(failed_units)"
+	matches "$1: dpkg knows" "*$package*" "$(dpkg --audit)"
+}
+
+# finished NAME FROM TO: by what README says
+finished() {
+	succeeds "$1: dpkg --configure -a" dpkg --configure -a
+	[ "$2" = "$3" ] || swapped "$1" "$2" "$3"
+	is "$1, and configured" "$3" "$3"
+}
+
+options=$(cat /root/options 2>/dev/null)
+case $stage in
+first)
+	succeeds "before: purge" apt_get purge $package $tools
+	cut installed build "$deb"
+	;;
+installed)
+	nothing_left "cut in install"
+	equals "cut in install: no unit has failed" "" "$(failed_units)"
+	matches "cut in install: dpkg knows" "*$package*" "$(dpkg --audit)"
+	curl_logs "cut in install" 0
+	succeeds "cut in install: dpkg --configure -a" dpkg --configure -a
+	options="$(cat $conffile)
+options tcp_connect_logger enabled=1"
+	echo "$options" >$conffile
+	echo "$options" >/root/options
+	tcp-connect-logger enable
+	is "cut in install, and configured" "$this" "$this"
+	cut prerm prerm /payload/versions/$other.deb
+	;;
+prerm)
+	after_cut "cut in prerm" "$this"
+	fails "cut in prerm: dpkg --configure -a is not enough" dpkg --configure -a
+	matches "cut in prerm: it says what to do" "*you should*reinstall it before attempting configuration*" "$output"
+	succeeds "cut in prerm: apt install --reinstall" apt_get install --reinstall /payload/versions/$other.deb
+	swapped "cut in prerm" "$this" $other
+	is "cut in prerm, and reinstalled" $other $other
+	if [ -z "$1" ]; then
+		echo end
+		exit
+	fi
+	cut build build /payload/versions/99.4.0.deb
+	;;
+build)
+	after_cut "cut in upgrade" $other
+	finished "cut in upgrade" $other 99.4.0
+	cut swapped swapped "$deb"
+	;;
+swapped)
+	after_cut "cut after the swap" "$this"
+	finished "cut after the swap" "$this" "$this"
+	cut unpacked unpacked /payload/versions/$other.deb
+	;;
+unpacked)
+	after_cut "cut after unpacking" "$this"
+	finished "cut after unpacking" "$this" $other
+	cut postinst postinst /payload/versions/99.4.0.deb
+	;;
+postinst)
+	after_cut "cut in postinst" $other
+	finished "cut in postinst" $other 99.4.0
+	echo end
+	;;
+esac

@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# install.sh - the package is installed by name from a signed repository, in a guest with
+# systemd: what it says, what is there then, and who may use the switch
+#
+# where: systemd
+# on: bookworm
+# payload: deb apt warm tests/guest/system.sh
+# saves: yes
+
+# shellcheck source=tests/guest/system.sh
+. /payload/system.sh
+
+permissions() {
+	useradd -G adm alice
+	for by in root alice nobody; do
+		uid=$(id -u $by)
+		case $by in nobody) gid=nogroup ;; *) gid=$by ;; esac
+		equals "permissions: $by reads" 0 \
+			"$(setpriv --reuid "$uid" --regid $gid --init-groups cat $switch)"
+		for value in 1 0; do
+			set -- setpriv --reuid "$uid" --regid $gid --init-groups sh -c "echo $value >$switch"
+			if [ $by = nobody ]; then
+				fails "permissions: $by cannot write $value" "$@"
+				equals "permissions: $by changed nothing" 0 "$(cat $switch)"
+			else
+				succeeds "permissions: $by writes $value" "$@"
+				equals "permissions: $by's $value is there" $value "$(cat $switch)"
+			fi
+		done
+	done
+}
+
+# repository [OPTION]: apt is told of ours
+repository() {
+	echo "deb ${1-} file:/payload/apt ./" >/etc/apt/sources.list.d/rig.list
+	apt_get update -o Dir::Etc::SourceList=sources.list.d/rig.list -o Dir::Etc::SourceParts=-
+}
+
+installed() {
+	equals "before: no file" "" "$(files_of_ours)"
+	nothing_left "before"
+	curl_logs "before" 0
+	fails "before: apt does not know it" apt_get install $tools
+	fails "repository, its key is not known: apt update" repository
+	fails "repository, its key is not known: apt does not know it" apt_get install $tools
+	succeeds "repository: apt update" repository "[signed-by=/payload/apt/tcp-connect-logger.asc]"
+
+	mark
+	succeeds "install: apt, by name, what needs it" apt_get install $tools
+	matches "install: says what is running and what to do" "*
+tcp-connect-logger: loaded, logging is off. To switch: tcp-connect-logger enable, or disable; to see the connections: tcp-connect-logger follow
+*" "$output"
+	equals "install: the line" "<6>tcp_connect_logger: loaded, logging disabled" "$(log)"
+	in_dkms "install" "$kernel"
+	equals "install: signed with DKMS's key" "DKMS module signing key" "$(modinfo -F signer tcp_connect_logger)"
+	loaded "install"
+	works "install"
+	permissions
+	healthy "install"
+}
+
+installed
+echo end

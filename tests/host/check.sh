@@ -1,0 +1,104 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# check.sh DIR LINUX - unit tests and fuzzers under ASan and UBSan, the tools with -Werror, and
+# what shellcheck and checkpatch say; for an ordinary user, without network
+#
+# DIR is for its files, in LINUX is checkpatch.
+#
+# where: host
+
+set -u
+dir=$1 linux=$2
+
+# shellcheck source=tests/rig/lib.sh
+. tests/rig/lib.sh
+
+sanitize="-fsanitize=address,undefined -fno-sanitize-recover=all"
+
+# reports_nothing NAME COMMAND...
+reports_nothing() {
+	test_name=$1
+	shift
+	output=$("$@" 2>&1)	# in a subshell
+	equals "$test_name reports nothing" "" "$output"
+}
+
+# From elsewhere: it leaves a file where it is run.
+checkpatch() {
+	cd "$dir" && perl "$linux/scripts/checkpatch.pl" --no-tree --strict --quiet \
+		--max-line-length=100 --ignore FILE_PATH_CHANGES -f "$@"
+}
+
+# shellcheck disable=SC2086 # words
+succeeds "unit tests compile" gcc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror \
+	$sanitize -o "$dir/unit" tests/host/unit.c
+"$dir/unit" || not_ok "unit tests end"
+
+succeeds "the fuzzer compiles" clang -O1 -g -Wall -Wextra -Werror -D_GNU_SOURCE \
+	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o "$dir/fuzz" tests/host/fuzz.c
+succeeds "200,000 names and functions, fuzzed" \
+	"$dir/fuzz" -seed=1 -runs=200000 -max_len=90 -artifact_prefix="$dir/"
+
+succeeds "the tools compile with -Werror" make -s tools build="$dir/tools" CFLAGS="-O2 -g -Werror"
+succeeds "the tools compile with ASan and UBSan" make -s tools build="$dir/asan" \
+	CFLAGS="-O1 -g -Werror $sanitize" LDFLAGS="$sanitize"
+for program in connect storm cost nap sequence; do
+	succeeds "tests/guest/$program.c compiles with -Werror" gcc -O2 -Wall -Wextra -Werror \
+		-pthread -o "$dir/$program" "tests/guest/$program.c"
+done
+
+# shellcheck disable=SC2046 # lists
+reports_nothing shellcheck shellcheck -x cmd/completion.bash tests/guest/*.host \
+	$(grep -rlE '^#!/bin/(busybox )?sh' --exclude-dir=.git --exclude-dir=build --exclude-dir=dist .)
+# shellcheck disable=SC2046
+reports_nothing checkpatch checkpatch \
+	$(find "$PWD/src" "$PWD/tests/modules" -name '*.[ch]' ! -name '*.mod.c' ! -name trace.h)
+reports_nothing "checkpatch of what is no kernel's" checkpatch \
+	--ignore PREFER_KERNEL_TYPES "$PWD"/cmd/*.[ch]
+# It does not know how the kernel's own are written.
+reports_nothing "checkpatch of the trace event" checkpatch \
+	--ignore PARENTHESIS_ALIGNMENT,OPEN_ENDED_LINE "$PWD/src/trace.h"
+
+# The rig: TAP, with known failures and a plan, and what is counted of it
+printf '# a comment\n\nbare-.*-rt\tfirst|second\ta reason\n' >"$dir/known"
+printf '%s\n' "begin one" "ok - first" "not ok - second: #3" "ok - third" "not ok - fourth" \
+	"ok - fifth # SKIP why" "# ok - first" "stray" end >"$dir/raw"
+tap_of() {
+	awk -v job="$1" -v list="$dir/known" -f tests/rig/tap.awk "$dir/raw" >"$dir/tap"
+	cat "$dir/tap"
+}
+counted() {
+	awk -f tests/rig/count.awk "$dir/tap"
+}
+equals "TAP: of another job" "TAP version 13
+# one
+ok 1 - first
+not ok 2 - second: \#3
+ok 3 - third
+not ok 4 - fourth
+ok 5 - fifth # SKIP why
+# ok - first
+# stray
+1..5" "$(tap_of bare-6-rt-amd64)"
+equals "TAP: of another job: counted" "2 2 1" "$(counted)"
+equals "TAP: known failures" "TAP version 13
+# one
+ok 1 - first # TODO a reason
+not ok 2 - second: \#3 # TODO a reason
+ok 3 - third
+not ok 4 - fourth
+ok 5 - fifth # SKIP why
+# ok - first
+# stray
+1..5" "$(tap_of bare-6-rt)"
+equals "TAP: known failures: one that passes has failed" "1 2 2" "$(counted)"
+sed -i '/^end$/d' "$dir/raw"
+tap_of other >/dev/null
+equals "TAP: no plan is a failure" "2 3 1" "$(counted)"
+
+equals "CONTRIBUTING has the table of tests" "$(tests/rig/table)" \
+	"$(sed -n '/^| test /,/^$/p' CONTRIBUTING.md | sed '/^$/d')"
+equals "CONTRIBUTING has what is left to make test-all" "$(tests/rig/table later)" \
+	"$(sed -n '/^| left to /,/^$/p' CONTRIBUTING.md | sed '/^$/d')"
+echo end

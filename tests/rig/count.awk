@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Whole runs, from their TAP: one line "PASSED FAILED SKIPPED" for all the files. A TODO
+# counts as skipped if it fails, and as failed if it passes. So does a file without a plan,
+# or with one that is not kept.
+
+function close_file() {
+	if (file != "" && (plan == "" || plan != seen))
+		failed++
+}
+
+FNR == 1 { close_file(); file = FILENAME; plan = ""; seen = 0 }
+/^1\.\.[0-9]+$/ { plan = substr($0, 4) + 0 }
+/^ok / { seen++; if (/[^\\]# SKIP/) skipped++; else if (/[^\\]# TODO/) failed++; else passed++ }
+/^not ok / { seen++; if (/[^\\]# TODO/) skipped++; else failed++ }
+END { close_file(); print passed + 0, failed + 0, skipped + 0 }

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# The tests and the plan, to be sourced after rig.sh: which jobs they make, and what each
+# needs. A test is a script in tests/ whose first comment has such lines:
+#
+#	where:		host, this machine
+#			chroot, of a suite with the headers of its kernels
+#			bare, a guest with a kernel and busybox
+#			systemd, a guest with systemd and what builds the module
+#			tracers, that with tracers and collectors of logs
+#	on:		the suites, or of the bare guests: line, the kernel of each line; every
+#			kernel; suite, the first kernel of each suite; first, that of the first
+#			suite
+#	from:		of systemd: booted (if this line is missing); saved JOB, which that test
+#			has left; disk, to be booted by the test
+#	saves:		yes, if it leaves such a guest
+#	boot:		arguments for the kernel of a guest of its own; "-" if it needs none.
+#			Bare tests without this line share a boot
+#	payload:	what it finds in /payload: module (the .ko files for its kernel), deb,
+#			tools-deb, apt, rpm (repositories), versions, warm (what the compiler
+#			has made), programs of tests/guest, files of the tree
+#	arguments:	those that it is called with
+#	later:		what only make test-all does, and why
+#
+# Where more than that is to be done on this machine, it is in TEST.host beside TEST.sh,
+# which rig/job sources.
+
+# Suites that have guests with systemd; the first is that of most of them.
+guest_suites="bookworm trixie"
+
+# test_files: of all tests
+test_files() {
+	grep -l '^# where:' "$top"/tests/host/*.sh "$top"/tests/chroot/*.sh "$top"/tests/guest/*.sh
+}
+
+# field FILE NAME: of the first lines
+field() {
+	sed -n "/^[^#]/q; s/^# $2:[[:space:]]*//p" "$1"
+}
+
+# file_of_test NAME
+file_of_test() {
+	echo "$top"/tests/*/"$1.sh"
+}
+
+# is_wanted TEST WHERE: in $TESTS, by name or by where it runs
+is_wanted() {
+	for one in $TESTS; do
+		case $one in all | "$1" | "$2") return 0 ;; esac
+	done
+	return 1
+}
+
+# has_suite SUITE LIST
+has_suite() {
+	case " $2 " in *" $1 "* | *" every suite "*) ;; *) return 1 ;; esac
+}
+
+# kernels_for ON: of the plan, those that a bare test is for, a line each: suite, release
+kernels_for() {
+	on=$1
+	[ -z "$ALL" ] || on=every
+	awk -v on="$on" '$5 == "wanted" {
+		if (on == "every" || on == "line" && $4 == "line" ||
+		    on == "suite" && !($1 in seen) || on == "first" && !n++)
+			print $1, $3
+		seen[$1] = 1
+	}' "$work/plan"
+}
+
+# jobs: a line each: name, what (root, guest, booted or where its tests run), tests ("-" if
+# it is only needed by others), what it needs
+jobs() {
+	bare_tests= files=$(test_files)
+	for file in $files; do
+		test=$(basename "$file" .sh) where=$(field "$file" where)
+		is_wanted "$test" "$where" || continue
+		on=$(field "$file" on) later=$(field "$file" on-later)
+		[ -z "$ALL" ] || on="$on $later"
+		case $where in
+		host)
+			echo "$test host $test"
+			;;
+		bare)
+			[ -n "$(field "$file" boot)" ] || {
+				bare_tests="$bare_tests $test"
+				continue
+			}
+			kernels_for "$on" | while read -r suite kernel; do
+				echo "$test-$kernel bare:$suite:$kernel $test build-$suite"
+			done
+			;;
+		*)
+			for suite in $SUITES; do
+				has_suite "$suite" "$on" || continue
+				needs=
+				case " $(field "$file" payload) " in *" versions "*) needs=versions ;; esac
+				case $where in
+				chroot) needs="$needs root-$suite" ;;
+				*)
+					needs="$needs build-$suite"
+					case $(field "$file" from) in
+					saved*) needs="$needs $(field "$file" from | cut -d ' ' -f 2)-$suite" ;;
+					disk) needs="$needs guest-$suite-$where" ;;
+					*) needs="$needs booted-$suite-$where" ;;
+					esac
+					;;
+				esac
+				echo "$test-$suite $where:$suite $test $needs"
+			done
+			;;
+		esac
+	done >"$work/jobs.tests"
+	# In one boot, by kernel
+	for test in $bare_tests; do
+		kernels_for "$(field "$(file_of_test "$test")" on)" | sed "s/\$/ $test/"
+	done | awk '{ job = $1 " " $2; if (!(job in tests)) order[++n] = job; tests[job] = tests[job] (tests[job] ? "," : "") $3 }
+		END { for (i = 1; i <= n; i++) { split(order[i], field)
+			print "bare-" field[2], "bare:" field[1] ":" field[2], tests[order[i]], "build-" field[1] } }' \
+		>>"$work/jobs.tests"
+	# What they need, and what that needs, unless it is a test that is wanted
+	while cat "$work/jobs.tests" && needed >"$work/jobs.needed" && [ -s "$work/jobs.needed" ]; do
+		cat "$work/jobs.needed" >>"$work/jobs.tests"
+	done >/dev/null
+	cat "$work/jobs.tests"
+}
+
+# needed: the jobs that others in jobs.tests need and that are not there
+needed() {
+	awk '{ have[$1] = 1; for (i = 4; i <= NF; i++) need[$i] = 1 }
+		END { for (one in need) if (!(one in have)) print one }' "$work/jobs.tests" |
+		while read -r job; do
+			suite=${job#*-}
+			case $job in
+			versions) echo "versions versions -" ;;
+			root-*) echo "$job root:$suite -" ;;
+			guest-*) echo "$job guest:${suite%-*}:${suite##*-} -" ;;
+			booted-*) echo "$job booted:${suite%-*}:${suite##*-} - guest-$suite" ;;
+			*)
+				file=$(file_of_test "${job%-*}") suite=${job##*-}
+				where=$(field "$file" where)
+				needs=root-$suite
+				[ "$where" = chroot ] || needs="build-$suite booted-$suite-$where"
+				case " $(field "$file" payload) " in *" versions "*) needs="$needs versions" ;; esac
+				echo "$job $where:$suite ${job%-*} $needs"
+				;;
+			esac
+		done
+}
