@@ -5,11 +5,11 @@
 # there at the end, and what is left
 #
 # where: chroot
-# on: bookworm trixie
-# on-later: forky sid bullseye
+# on: bookworm
+# on-later: trixie forky sid bullseye
 # payload: deb versions tests/chroot/chroot.sh tests/chroot/versions.sh
 # arguments: $(built_of "$suite")
-# later: the DKMS of Debian 11, and the suites whose DKMS a suite before them has
+# later: the other suites' DKMS; `build` installs, rebuilds and removes with each of them
 
 # shellcheck source=tests/chroot/versions.sh
 . /payload/versions.sh

@@ -9,16 +9,16 @@
 # from: saved install
 # payload: deb versions warm tests/guest/system.sh tests/guest/versions.sh
 # arguments: "'$ALL'"
-# later: the cuts of an upgrade after it is unpacked; `killed` kills dpkg at all these points
-#	every day
+# later: a cut in an install, and those of an upgrade after it is unpacked; `killed` kills dpkg
+#	at all these points every day, and `upgrade` cuts a build
 
 # shellcheck source=tests/guest/system.sh
 . /payload/system.sh
 # shellcheck source=tests/guest/versions.sh
 . /payload/versions.sh
 
-# cut STAGE POINT FILE
-cut() {
+# cut_at STAGE POINT FILE
+cut_at() {
 	power_cut "$1" "$2" apt-get -y -o Dpkg::Use-Pty=0 --allow-downgrades install "$3"
 }
 
@@ -37,11 +37,26 @@ finished() {
 	is "$1, and configured" "$3" "$3"
 }
 
+# switched_on: now and at each boot
+switched_on() {
+	options="$(cat $conffile)
+options tcp_connect_logger enabled=1"
+	echo "$options" >$conffile
+	echo "$options" >/root/options
+	tcp-connect-logger enable
+}
+
 options=$(cat /root/options 2>/dev/null)
 case $stage in
 first)
-	succeeds "before: purge" apt_get purge $package $tools
-	cut installed build "$deb"
+	if [ -n "$1" ]; then
+		succeeds "before: purge" apt_get purge $package $tools
+		cut_at installed build "$deb"
+	else
+		succeeds "before: without the tools" apt_get remove $tools
+		switched_on
+		cut_at prerm prerm /payload/versions/$other.deb
+	fi
 	;;
 installed)
 	nothing_left "cut in install"
@@ -49,13 +64,9 @@ installed)
 	matches "cut in install: dpkg knows" "*$package*" "$(dpkg --audit)"
 	curl_logs "cut in install" 0
 	succeeds "cut in install: dpkg --configure -a" dpkg --configure -a
-	options="$(cat $conffile)
-options tcp_connect_logger enabled=1"
-	echo "$options" >$conffile
-	echo "$options" >/root/options
-	tcp-connect-logger enable
+	switched_on
 	is "cut in install, and configured" "$this" "$this"
-	cut prerm prerm /payload/versions/$other.deb
+	cut_at prerm prerm /payload/versions/$other.deb
 	;;
 prerm)
 	after_cut "cut in prerm" "$this"
@@ -68,22 +79,22 @@ prerm)
 		echo end
 		exit
 	fi
-	cut build build /payload/versions/99.4.0.deb
+	cut_at build build /payload/versions/99.4.0.deb
 	;;
 build)
 	after_cut "cut in upgrade" $other
 	finished "cut in upgrade" $other 99.4.0
-	cut swapped swapped "$deb"
+	cut_at swapped swapped "$deb"
 	;;
 swapped)
 	after_cut "cut after the swap" "$this"
 	finished "cut after the swap" "$this" "$this"
-	cut unpacked unpacked /payload/versions/$other.deb
+	cut_at unpacked unpacked /payload/versions/$other.deb
 	;;
 unpacked)
 	after_cut "cut after unpacking" "$this"
 	finished "cut after unpacking" "$this" $other
-	cut postinst postinst /payload/versions/99.4.0.deb
+	cut_at postinst postinst /payload/versions/99.4.0.deb
 	;;
 postinst)
 	after_cut "cut in postinst" $other

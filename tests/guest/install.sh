@@ -54,6 +54,7 @@ tcp-connect-logger: loaded, logging is off. To switch: tcp-connect-logger enable
 *" "$output"
 	equals "install: the line" "<6>tcp_connect_logger: loaded, logging disabled" "$(log)"
 	in_dkms "install" "$kernel"
+	equals "install: DKMS itself says so" "$(dkms status tcp-connect-logger)" "$(dkms_status)"
 	equals "install: signed with DKMS's key" "DKMS module signing key" "$(modinfo -F signer tcp_connect_logger)"
 	loaded "install"
 	works "install"

@@ -93,7 +93,7 @@ killed() {
 	equals "killed: the module that runs is the very same" "$since" "$(loaded_since)"
 	equals "killed: it is still installed, and known to DKMS" \
 		"tcp-connect-logger/$this, $kernel, x86_64: installed" \
-		"$(dkms status tcp-connect-logger | grep installed)"
+		"$(dkms_status | grep installed)"
 	curl_logs "killed" 1
 	succeeds "killed: dpkg --configure -a" dpkg --configure -a
 	swapped "killed" "$this" 99.4.0

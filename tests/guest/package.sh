@@ -136,6 +136,7 @@ third_boot() {
 
 	succeeds "purge: apt" apt_get purge $package $tools
 	not_in_dkms "purge"
+	equals "purge: DKMS itself says so" "" "$(dkms status tcp-connect-logger)"
 	equals "purge: no file is left" "" "$(files_of_ours)"
 	equals "purge: dpkg has nothing to do" "" "$(dpkg --audit)"
 }

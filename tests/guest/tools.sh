@@ -118,7 +118,7 @@ follows() {
 			date -u -f - +%s.%N | awk '{ at[NR] = $1 }
 				END { for (i = 1; i <= NR / 2; i++) {
 					late = at[i + NR / 2] - at[i]
-					printf "%s%d", i > 1 ? " " : "", late < -1 || late > 1 } }')"
+					printf "%s%d", (i > 1 ? " " : ""), (late < -1 || late > 1) } }')"
 	equals "follow on a terminal" "$(printf '%-12s %7s %-10s %-15s %s\n' TIME PID USER COMM DESTINATION \
 		CLOCK "$pid_1" root alpha 127.0.0.1:9 CLOCK "$pid_2" www-data 'be ta' 198.51.100.1:443 \
 		CLOCK "$pid_3" root gamma '[2001:db8::1]:443' CLOCK "$pid_4" 12345 '\x0aé\x5cx\xff ' '[::1]:9')" \
@@ -366,6 +366,14 @@ are_metrics() {
 	[ "$(metrics)" = "$(expected_metrics)" ]
 }
 
+# service_rests: it neither runs nor is about to
+service_rests() {
+	case $(systemctl show -P ActiveState -P Job tcp-connect-logger-metrics.service | xargs) in
+	inactive | "inactive 0") ;;
+	*) return 1 ;;
+	esac
+}
+
 prometheus() {
 	timer=tcp-connect-logger-metrics.timer
 	echo 0 >$switch	# to ask is a connection, too
@@ -383,7 +391,7 @@ prometheus() {
 	wait_until 60 are_metrics
 	equals "prometheus: the next ones" "$(expected_metrics)" "$(metrics)"
 	systemctl disable --now $timer 2>/dev/null
-	wait_until 120 test ! -e /var/lib/prometheus/node-exporter/tcp_connect_logger.prom.new
+	wait_until 120 service_rests
 	equals "prometheus: nothing is left half-way" tcp_connect_logger.prom \
 		"$(cd /var/lib/prometheus/node-exporter && echo tcp*)"
 	equals "prometheus: no unit has failed" "" "$(systemctl --failed --plain --no-legend)"

@@ -17,7 +17,7 @@ conffile=/etc/modprobe.d/tcp-connect-logger.conf
 # for this kernel, what else DKMS has, which the package is
 is() {
 	equals "$1: dkms status" "$(printf %s "tcp-connect-logger/$3, $kernel, x86_64: installed${4:+
-$4}" | sort)" "$(dkms status tcp-connect-logger | sort)"
+$4}" | sort)" "$(dkms_status | sort)"
 	equals "$1: one source in /usr/src" "/usr/src/tcp-connect-logger-${5:-$3}" \
 		"$(ls -d /usr/src/tcp-connect-logger-*)"
 	loaded "$1" "$2"

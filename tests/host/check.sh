@@ -96,6 +96,12 @@ equals "TAP: known failures: one that passes has failed" "1 2 2" "$(counted)"
 sed -i '/^end$/d' "$dir/raw"
 tap_of other >/dev/null
 equals "TAP: no plan is a failure" "2 3 1" "$(counted)"
+printf '%s\n' "begin one" "ok - first" reboot "begin one" "ok - second" end >"$dir/raw"
+tap_of other >/dev/null
+equals "TAP: a reboot is no end" "2 0 0" "$(counted)"
+printf '%s\n' "begin one" "ok - first" reboot "begin one" "ok - second" >"$dir/raw"
+tap_of other >/dev/null
+equals "TAP: after a reboot, no end" "2 1 0" "$(counted)"
 
 equals "CONTRIBUTING has the table of tests" "$(tests/rig/table)" \
 	"$(sed -n '/^| test /,/^$/p' CONTRIBUTING.md | sed '/^$/d')"

@@ -121,7 +121,7 @@ stop_at() {
 	cat >"$stops/$1.stop" <<-EOF
 		#!/bin/sh
 		case "\$*" in
-		$2)
+		$(echo "$2" | sed 's/ /\\ /g'))
 			echo "\$0 \$*" >$stops/stopped
 			exec sleep infinity
 			;;

@@ -55,7 +55,7 @@ need_archive() {
 		mv "$cache/apt/$1.new" "$cache/apt/$1.list"
 		apt_for "$1" apt-get update >/dev/null
 	elif [ -s "$cache/apt/$1.list" ]; then
-		say "the mirrors cannot be reached: going on with the old lists of $1"
+		say "the mirrors cannot be reached: going on with the old lists of $1" >&2
 	else
 		return 1
 	fi
@@ -83,12 +83,12 @@ guest_kernel() {
 # and flavour the newest kernel that can be had with its headers, one a line. What
 # is passed over for an older one is reported as skipped.
 kernels_in() {
-	apt_for "$1" apt-cache pkgnames linux-headers- | sort >"$work/headers"
-	sed -n -E 's/^linux-headers-(([0-9.]+-)?(cloud-|rt-)?amd64)$/\1/p' "$work/headers" |
+	apt_for "$1" apt-cache pkgnames linux-headers- | sort >"$work/headers.$1"
+	sed -n -E 's/^linux-headers-(([0-9.]+-)?(cloud-|rt-)?amd64)$/\1/p' "$work/headers.$1" |
 		while read -r name; do
 			newest=$(kernel_of "$1" "$name")
 			line=$(echo "$newest" | cut -d . -f 1-2) flavour=${name#[0-9]*-} found=
-			for version in $(sed -n "s/^linux-headers-\($line\..*\)-$flavour\$/\1/p" "$work/headers" |
+			for version in $(sed -n "s/^linux-headers-\($line\..*\)-$flavour\$/\1/p" "$work/headers.$1" |
 				grep -v -e '-cloud$' -e '-rt$' | sort -rV); do
 				kernel=$version-$flavour
 				if ! missing "$1" "linux-image-$kernel" &&

@@ -30,6 +30,8 @@ function assertion(result, name,	i, skip) {
 /^ok - / { assertion("ok", substr($0, 6)); next }
 /^not ok - / { assertion("not ok", substr($0, 10)); next }
 /^begin / { begun++; print "#", substr($0, 7); next }
+# After a reboot it begins once more.
+/^reboot/ { begun-- }
 $0 == "end" { ended++; next }
 /^#/ { print; next }
 { print "# " $0 }
