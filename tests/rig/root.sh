@@ -161,7 +161,7 @@ guest_modules="arch/x86/crypto/crc* crypto/crc* drivers/block/virtio_blk* driver
 	fs/mbcache* fs/netfs/* fs/nfs/* fs/nfs_common/* fs/overlayfs/* lib/crc* lib/libcrc*
 	net/dns_resolver/* net/sunrpc/*"
 
-# make_guest SUITE [guest|tracers]: a disk with systemd, and the kernel that such a guest has
+# make_guest SUITE [systemd|tracers]: a disk with systemd, and the kernel that such a guest has
 make_guest() {
 	use_guest "$@"
 	set -f
@@ -188,14 +188,14 @@ guest_timers="apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scr
 	fstrim.timer logrotate.timer man-db.timer systemd-tmpfiles-clean.timer"
 guest_timers=$(echo $guest_timers)
 
-# use_guest SUITE [guest|tracers]: set $suite, $kernel, $vmlinuz, $initrd and $disk, an ext4
+# use_guest SUITE [systemd|tracers]: set $suite, $kernel, $vmlinuz, $initrd and $disk, an ext4
 # image of $root; and what it is made of, $packages
 use_guest() {
 	suite=$1
 	kernel=$(guest_kernel "$1")
 	packages=$guest_packages
 	[ "${2-}" != tracers ] || packages=$tracers_packages
-	store=$cache/root/$1-${2:-guest}
+	store=$cache/root/$1-${2:-systemd}
 	root=$store/root disk=$store/disk.img
 	vmlinuz=$root/boot/vmlinuz-$kernel initrd=$root/boot/initrd.img-$kernel
 }
