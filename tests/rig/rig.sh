@@ -299,9 +299,8 @@ guest_full() {
 # take_kernel RELEASE: of the guest's disk, for the next boots
 take_kernel() {
 	qemu-img convert -O raw "$dir/disk.qcow2" "$dir/disk.img"
-	for file in vmlinuz initrd.img; do
-		debugfs -R "dump /boot/$file-$1 $dir/$file-$1" "$dir/disk.img" 2>/dev/null
-	done
+	debugfs -R "dump /boot/vmlinuz-$1 $dir/vmlinuz-$1" "$dir/disk.img" 2>/dev/null
+	debugfs -R "dump /boot/initrd.img-$1 $dir/initrd.img-$1" "$dir/disk.img" 2>/dev/null
 	rm "$dir/disk.img"
 	vmlinuz=$dir/vmlinuz-$1 initrd=$dir/initrd.img-$1
 }
