@@ -299,8 +299,8 @@ guest_full() {
 # take_kernel RELEASE: of the guest's disk, for the next boots
 take_kernel() {
 	qemu-img convert -O raw "$dir/disk.qcow2" "$dir/disk.img"
-	debugfs -R "dump /boot/vmlinuz-$1 $dir/vmlinuz-$1" "$dir/disk.img" 2>/dev/null
-	debugfs -R "dump /boot/initrd.img-$1 $dir/initrd.img-$1" "$dir/disk.img" 2>/dev/null
+	debugfs -c -R "dump /boot/vmlinuz-$1 $dir/vmlinuz-$1" "$dir/disk.img" 2>/dev/null
+	debugfs -c -R "dump /boot/initrd.img-$1 $dir/initrd.img-$1" "$dir/disk.img" 2>/dev/null
 	rm "$dir/disk.img"
 	vmlinuz=$dir/vmlinuz-$1 initrd=$dir/initrd.img-$1
 }
