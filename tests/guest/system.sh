@@ -50,8 +50,8 @@ loaded_since() {
 }
 
 # dkms_status: what "dkms status" says of the package, from the links that it reads
-# (module_status() in dkms). It takes hundreds of processes, and half a minute in an emulated
-# machine; install.sh looks whether the two are the same.
+# (module_status() in dkms). That takes two seconds of CPU in a chroot, and many times that in
+# an emulated machine; install.sh looks whether the two are the same.
 dkms_status() {
 	tree=/var/lib/dkms/tcp-connect-logger
 	for link in $tree/kernel-*; do
