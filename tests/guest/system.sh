@@ -136,7 +136,7 @@ at_boot() {
 	equals "$1: systemd-modules-load is no failed unit" "" "$(failed_units)"
 }
 
-# See warm() in tests/rig.sh.
+# See warm() in tests/rig/rig.sh.
 [ ! -d /payload/ccache ] || cp -a /payload/ccache /var/cache
 
 # A page for curl.

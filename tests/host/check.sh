@@ -16,14 +16,6 @@ dir=$1 linux=$2
 
 sanitize="-fsanitize=address,undefined -fno-sanitize-recover=all"
 
-# reports_nothing NAME COMMAND...
-reports_nothing() {
-	test_name=$1
-	shift
-	output=$("$@" 2>&1)	# in a subshell
-	equals "$test_name reports nothing" "" "$output"
-}
-
 # From elsewhere: it leaves a file where it is run.
 checkpatch() {
 	cd "$dir" && perl "$linux/scripts/checkpatch.pl" --no-tree --strict --quiet \

@@ -17,14 +17,6 @@ rpm=$(echo "$dist"/*.noarch.rpm) tools_rpm=$(echo "$dist"/*.x86_64.rpm) srpm=$(e
 # shellcheck source=tests/rig/lib.sh
 . tests/rig/lib.sh
 
-# reports_nothing NAME COMMAND...
-reports_nothing() {
-	test_name=$1
-	shift
-	output=$("$@" 2>&1)	# in a subshell
-	equals "$test_name reports nothing" "" "$output"
-}
-
 # sums DIST: of what of it is the same in every build
 sums() {
 	(cd "$1" && sha256sum ./*.deb ./*.rpm)

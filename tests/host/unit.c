@@ -3,7 +3,7 @@
  * unit - the module's pure functions, on bytes that no kernel at hand has, and how its
  * lines are read again
  *
- * Reports as the guests do, see tests/rig.sh.
+ * Reports as the guests do, see tests/rig/rig.sh.
  */
 #include <stdbool.h>
 #include <stddef.h>

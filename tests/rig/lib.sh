@@ -102,6 +102,14 @@ exits() {
 	equals "$test_name: exit status" "$expected" "$status"
 }
 
+# reports_nothing NAME COMMAND...
+reports_nothing() {
+	test_name=$1
+	shift
+	output=$("$@" 2>&1)	# in a subshell
+	equals "$test_name reports nothing" "" "$output"
+}
+
 # apt_get ARGUMENT...: without questions and pty; in_chroot, if it is set, is where
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 
