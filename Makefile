@@ -54,23 +54,23 @@ modules clean:
 
 install:
 	$(INSTALL) -t $(modulesrc) src/Kbuild src/dkms.mk $(filter-out %.mod.c,$(wildcard src/*.[ch]))
-	$(INSTALL) -m 755 -t $(modulesrc) kmod/dkms-report
+	$(INSTALL) -m 755 -t $(modulesrc) packaging/dkms-report
 	$(INSTALL_VERSIONED) dkms.conf | $(INSTALL) /dev/stdin $(modulesrc)/dkms.conf
 	$(INSTALL) -t $(DESTDIR)$(udevrulesdir) udev/70-$(NAME).rules
-	$(INSTALL) kmod/modules-load.conf $(DESTDIR)$(modulesloaddir)/$(NAME).conf
-	$(INSTALL) kmod/modprobe.conf $(DESTDIR)$(sysconfdir)/modprobe.d/$(NAME).conf
-	$(INSTALL) kmod/modprobe-remove.conf $(DESTDIR)$(modprobedir)/$(NAME)-remove.conf
-	$(INSTALL_VERSIONED) kmod/maintain | \
+	$(INSTALL) packaging/modules-load.conf $(DESTDIR)$(modulesloaddir)/$(NAME).conf
+	$(INSTALL) packaging/modprobe.conf $(DESTDIR)$(sysconfdir)/modprobe.d/$(NAME).conf
+	$(INSTALL) packaging/modprobe-remove.conf $(DESTDIR)$(modprobedir)/$(NAME)-remove.conf
+	$(INSTALL_VERSIONED) packaging/maintain | \
 		$(INSTALL) -m 755 /dev/stdin $(DESTDIR)$(libexecdir)/$(NAME)/maintain
 	$(INSTALL_VERSIONED) cmd/$(NAME) | $(INSTALL) -m 755 /dev/stdin $(DESTDIR)$(sbindir)/$(NAME)
-	$(INSTALL_VERSIONED) cmd/$(NAME).8 | $(INSTALL) /dev/stdin $(DESTDIR)$(mandir)/man8/$(NAME).8
-	$(INSTALL_VERSIONED) kmod/tcp_connect_logger.4 | $(INSTALL) /dev/stdin $(DESTDIR)$(mandir)/man4/tcp_connect_logger.4
+	$(INSTALL_VERSIONED) docs/man/$(NAME).8 | $(INSTALL) /dev/stdin $(DESTDIR)$(mandir)/man8/$(NAME).8
+	$(INSTALL_VERSIONED) docs/man/tcp_connect_logger.4 | $(INSTALL) /dev/stdin $(DESTDIR)$(mandir)/man4/tcp_connect_logger.4
 	$(INSTALL) cmd/completion.bash $(DESTDIR)$(datadir)/bash-completion/completions/$(NAME)
 
 # Built in a copy, so that the tree stays as it is.
 build = build
 dist = dist
-sources = LICENSE Makefile README.md cmd debian dkms.conf fleet kmod rpm src udev
+sources = LICENSE Makefile README.md cmd debian dkms.conf docs fleet packaging rpm src udev
 
 # What this make was told is not for those of the packages.
 AFRESH = env -u MAKEFLAGS -u MFLAGS
@@ -131,7 +131,7 @@ rpm:
 
 KEY =
 repo: deb rpm
-	repo/make-repo $(dist) '$(KEY)'
+	packaging/make-repo $(dist) '$(KEY)'
 
 demo:
 	tests/demo

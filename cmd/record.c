@@ -53,7 +53,7 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The reverse of tcl_escape_comm() in src/record.h. */
+/* The reverse of tcl_escape_comm() in src/comm.h. */
 static const char *parse_comm(const char *text, char comm[COMM_LEN])
 {
 	size_t length = 0;

@@ -22,8 +22,8 @@
 #include <linux/workqueue.h>
 #include <net/ipv6.h>
 
+#include "comm.h"
 #include "log.h"
-#include "record.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"

@@ -19,7 +19,7 @@ typedef uint8_t u8;
 #define TASK_COMM_LEN 16
 
 #include "../../src/entry.h"
-#include "../../src/record.h"
+#include "../../src/comm.h"
 #include "../../cmd/record.c"
 
 /* Whatever is taken for a record is printable, and reads back from what is printed. */

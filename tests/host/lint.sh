@@ -132,7 +132,7 @@ gpg --batch --quiet --passphrase '' --quick-generate-key caller@example.org rsa3
 mkdir "$dir/dist"
 cp "$deb" "$rpm" "$dir/dist"
 succeeds "the caller's key: the repositories are made" \
-	repo/make-repo "$dir/dist" caller@example.org
+	packaging/make-repo "$dir/dist" caller@example.org
 gpg --dearmor <"$dir/dist/apt/tcp-connect-logger.asc" >"$dir/key"
 matches "the caller's key has signed" "*Good signature from \"caller@example.org\"*" \
 	"$(gpgv --keyring "$dir/key" "$dir/dist/apt/InRelease" 2>&1)"

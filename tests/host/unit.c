@@ -18,7 +18,7 @@ typedef uint8_t u8;
 #define TASK_COMM_LEN 16
 
 #include "../../src/entry.h"
-#include "../../src/record.h"
+#include "../../src/comm.h"
 #include "../../cmd/record.c"
 
 static void report(bool ok, const char *name)

@@ -4,8 +4,8 @@
  *
  * Pure functions on bytes: tests/host runs them outside the kernel.
  */
-#ifndef TCL_RECORD_H
-#define TCL_RECORD_H
+#ifndef TCL_COMM_H
+#define TCL_COMM_H
 
 #ifdef __KERNEL__
 #include <linux/sched.h>
@@ -47,4 +47,4 @@ static inline void tcl_escape_comm(char dst[TCL_COMM_LEN],
 	*dst = '\0';
 }
 
-#endif /* TCL_RECORD_H */
+#endif /* TCL_COMM_H */
