@@ -131,8 +131,8 @@ static unsigned int rate_limit = 1000;
 module_param(rate_limit, uint, 0644);
 MODULE_PARM_DESC(rate_limit, "lines a second (default 1000), while they take half of it at the most; 0 = no limit. What is held back is counted and reported");
 
-/* What the lines of a second may take of it, in jiffies, all CPUs together; see tcl_spend() */
-#define TCL_MOST_TIME (HZ / 2)
+/* Maximum jiffies spent printing per window, all CPUs together; see tcl_account_time() */
+#define TCL_MAX_TIME (HZ / 2)
 
 static struct {
 	spinlock_t lock;	/* of what follows, for who changes it */
@@ -140,18 +140,18 @@ static struct {
 	unsigned int lines;	/* in it */
 	unsigned long time;	/* that they took, in jiffies */
 	bool slow;		/* that is why some were held back since the last report */
-} tcl_second = {
-	.lock = __SPIN_LOCK_UNLOCKED(tcl_second.lock),
+} tcl_window = {
+	.lock = __SPIN_LOCK_UNLOCKED(tcl_window.lock),
 };
 
-static bool tcl_lines_are_slow(void)
+static bool tcl_console_is_slow(void)
 {
-	return READ_ONCE(tcl_second.time) >= TCL_MOST_TIME;
+	return READ_ONCE(tcl_window.time) >= TCL_MAX_TIME;
 }
 
-static bool tcl_second_is_full(unsigned int limit)
+static bool tcl_window_is_full(unsigned int limit)
 {
-	return READ_ONCE(tcl_second.lines) >= limit || tcl_lines_are_slow();
+	return READ_ONCE(tcl_window.lines) >= limit || tcl_console_is_slow();
 }
 
 /*
@@ -167,20 +167,20 @@ static bool tcl_within_limit(void)
 		return true;
 
 	/* While lines are held back, nobody writes here: no cache line moves. */
-	if (tcl_second_is_full(limit) &&
-	    time_before(jiffies, READ_ONCE(tcl_second.start) + HZ))
+	if (tcl_window_is_full(limit) &&
+	    time_before(jiffies, READ_ONCE(tcl_window.start) + HZ))
 		return false;
 
-	spin_lock(&tcl_second.lock);
-	if (!time_before(jiffies, tcl_second.start + HZ)) {
-		WRITE_ONCE(tcl_second.start, jiffies);
-		WRITE_ONCE(tcl_second.lines, 0);
-		WRITE_ONCE(tcl_second.time, 0);
+	spin_lock(&tcl_window.lock);
+	if (!time_before(jiffies, tcl_window.start + HZ)) {
+		WRITE_ONCE(tcl_window.start, jiffies);
+		WRITE_ONCE(tcl_window.lines, 0);
+		WRITE_ONCE(tcl_window.time, 0);
 	}
-	within = !tcl_second_is_full(limit);
+	within = !tcl_window_is_full(limit);
 	if (within)
-		WRITE_ONCE(tcl_second.lines, tcl_second.lines + 1);
-	spin_unlock(&tcl_second.lock);
+		WRITE_ONCE(tcl_window.lines, tcl_window.lines + 1);
+	spin_unlock(&tcl_window.lock);
 	return within;
 }
 
@@ -190,14 +190,14 @@ static bool tcl_within_limit(void)
  * lines is limited too, or a busy machine would do little else. A line that takes less
  * than a jiffy counts as none mostly, and now and then as one: in sum that is right.
  */
-static void tcl_spend(unsigned long time)
+static void tcl_account_time(unsigned long time)
 {
 	if (!time)
 		return;
 
-	spin_lock(&tcl_second.lock);
-	WRITE_ONCE(tcl_second.time, tcl_second.time + time);
-	spin_unlock(&tcl_second.lock);
+	spin_lock(&tcl_window.lock);
+	WRITE_ONCE(tcl_window.time, tcl_window.time + time);
+	spin_unlock(&tcl_window.lock);
 }
 
 static void tcl_report_suppressed(struct work_struct *work)
@@ -208,7 +208,7 @@ static void tcl_report_suppressed(struct work_struct *work)
 	if (suppressed == reported)
 		return;
 
-	if (xchg(&tcl_second.slow, false))
+	if (xchg(&tcl_window.slow, false))
 		pr_warn("%llu connections not logged (slow console)\n",
 			suppressed - reported);
 	else
@@ -221,8 +221,8 @@ static DECLARE_DELAYED_WORK(tcl_report, tcl_report_suppressed);
 
 static void tcl_suppress(void)
 {
-	if (tcl_lines_are_slow() && !READ_ONCE(tcl_second.slow))
-		WRITE_ONCE(tcl_second.slow, true);
+	if (tcl_console_is_slow() && !READ_ONCE(tcl_window.slow))
+		WRITE_ONCE(tcl_window.slow, true);
 	this_cpu_inc(tcl_counters[TCL_SUPPRESSED]);
 	/* Either the report that is pending has it, or there is none pending. */
 	smp_mb();
@@ -259,7 +259,7 @@ static noinline void tcl_log(const struct sockaddr *to)
 		unsigned long start = jiffies;
 
 		tcl_print(to);
-		tcl_spend(jiffies - start);
+		tcl_account_time(jiffies - start);
 		this_cpu_inc(tcl_counters[TCL_LOGGED]);
 	} else {
 		tcl_suppress();
@@ -366,7 +366,7 @@ int tcl_log_init(void)
 	int ret;
 
 	tcl_logging = tcl_start_enabled;
-	tcl_second.start = jiffies - HZ;
+	tcl_window.start = jiffies - HZ;
 
 	tcl_kobj = kobject_create_and_add(KBUILD_MODNAME, kernel_kobj);
 	if (!tcl_kobj)

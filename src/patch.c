@@ -24,8 +24,8 @@
 #include <linux/module.h>
 #include <linux/static_call.h>
 
-#include "entry.h"
 #include "log.h"
+#include "prologue.h"
 
 /* ---- The replacements ---- */
 
@@ -140,7 +140,7 @@ static int tcl_prepare(const struct klp_func *func)
 {
 	bool v6 = func->new_func == tcl_tcp_v6_connect;
 	u8 *original = func->old_func;
-	size_t size = tcl_entry_size(original);
+	size_t size = tcl_prologue_size(original);
 	int ret = -EINVAL;
 
 	if (size)
@@ -156,7 +156,7 @@ static int tcl_prepare(const struct klp_func *func)
 		break;
 	case -EINVAL:
 		pr_err("not loading: %s() begins with the bytes %*ph, which this version does not know; look for a newer one, or report them\n",
-		       func->old_name, TCL_ENTRY_MAX, original);
+		       func->old_name, TCL_PROLOGUE_MAX, original);
 		/* As unsupported.c does: to systemd-modules-load no failure of the boot. */
 		ret = -ENODEV;
 		break;

@@ -26,21 +26,21 @@ doctor() {
 
 doctor nops
 mark
-fails "unknown entry: not loaded" insmod "$ko" enabled=1
-matches "unknown entry: the error" "*o such device*" "$output"
-matches "unknown entry: the sentence" \
+fails "unknown prologue: not loaded" insmod "$ko" enabled=1
+matches "unknown prologue: the error" "*o such device*" "$output"
+matches "unknown prologue: the sentence" \
 	"<3>tcp_connect_logger: not loading: tcp_v4_connect() begins with the bytes *90 90 90 90 90*, which this version does not know; look for a newer one, or report them" \
 	"$(log | uniq)"
-nothing_left "unknown entry"
+nothing_left "unknown prologue"
 mark
 connection data 127.0.0.1 80
-equals "unknown entry: connections work" connected "$result"
-equals "unknown entry: and are not logged" "" "$(log)"
+equals "unknown prologue: connections work" connected "$result"
+equals "unknown prologue: and are not logged" "" "$(log)"
 
 doctor original
-succeeds "known entry: loaded" load "$ko" enabled=1
+succeeds "known prologue: loaded" load "$ko" enabled=1
 mark
 connection data 127.0.0.1 80
-equals "known entry: connections work" connected "$result"
-equals "known entry: and are logged" "$(record "$pid" 0 connect 127.0.0.1 80)" "$(log)"
+equals "known prologue: connections work" connected "$result"
+equals "known prologue: and are logged" "$(record "$pid" 0 connect 127.0.0.1 80)" "$(log)"
 echo end

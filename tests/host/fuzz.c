@@ -18,8 +18,8 @@
 typedef uint8_t u8;
 #define TASK_COMM_LEN 16
 
-#include "../../src/entry.h"
 #include "../../src/comm.h"
+#include "../../src/prologue.h"
 #include "../../cmd/record.c"
 
 /* Whatever is taken for a record is printable, and reads back from what is printed. */
@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	/* Each as long as it may look, so that ASan sees it look further. */
 	char *comm = calloc(1, TASK_COMM_LEN), *text = malloc(TCL_COMM_LEN);
-	u8 *code = calloc(1, TCL_ENTRY_MAX);
+	u8 *code = calloc(1, TCL_PROLOGUE_MAX);
 	char line[256], to[DESTINATION_LEN];
 	struct record record;
 	size_t n;
@@ -61,10 +61,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	parse(data, size);
 
 	if (size > TASK_COMM_LEN)
-		memcpy(code, data + TASK_COMM_LEN, size - TASK_COMM_LEN < TCL_ENTRY_MAX ?
-		       size - TASK_COMM_LEN : TCL_ENTRY_MAX);
-	n = tcl_entry_size(code);
-	assert(n == 0 || n == TCL_FENTRY_SIZE || n == TCL_ENTRY_MAX);
+		memcpy(code, data + TASK_COMM_LEN, size - TASK_COMM_LEN < TCL_PROLOGUE_MAX ?
+		       size - TASK_COMM_LEN : TCL_PROLOGUE_MAX);
+	n = tcl_prologue_size(code);
+	assert(n == 0 || n == TCL_FENTRY_SIZE || n == TCL_PROLOGUE_MAX);
 
 	free(comm);
 	free(text);

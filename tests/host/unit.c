@@ -17,8 +17,8 @@
 typedef uint8_t u8;
 #define TASK_COMM_LEN 16
 
-#include "../../src/entry.h"
 #include "../../src/comm.h"
+#include "../../src/prologue.h"
 #include "../../cmd/record.c"
 
 static void report(bool ok, const char *name)
@@ -31,12 +31,12 @@ static void report(bool ok, const char *name)
 
 #define ENDBR64 "\xf3\x0f\x1e\xfa"
 
-static void test_entry(void)
+static void test_prologue(void)
 {
 	static const struct {
 		const char *name, *code;
 		size_t size;
-	} entries[] = {
+	} prologues[] = {
 		{ "nop", "\x0f\x1f\x44\x00\x00zzzz", 5 },
 		{ "the older nop", "\x66\x66\x66\x66\x90zzzz", 5 },
 		{ "call", "\xe8zzzzzzzz", 5 },
@@ -57,14 +57,14 @@ static void test_entry(void)
 	};
 	char name[80];
 
-	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+	for (size_t i = 0; i < sizeof(prologues) / sizeof(prologues[0]); i++) {
 		/* Exactly as long as it may look, so that ASan sees it look further. */
-		u8 *code = malloc(TCL_ENTRY_MAX);
+		u8 *code = malloc(TCL_PROLOGUE_MAX);
 
-		memcpy(code, entries[i].code, TCL_ENTRY_MAX);
-		snprintf(name, sizeof(name), "entry: %s is %zu bytes", entries[i].name,
-			 entries[i].size);
-		report(tcl_entry_size(code) == entries[i].size, name);
+		memcpy(code, prologues[i].code, TCL_PROLOGUE_MAX);
+		snprintf(name, sizeof(name), "prologue: %s is %zu bytes", prologues[i].name,
+			 prologues[i].size);
+		report(tcl_prologue_size(code) == prologues[i].size, name);
 		free(code);
 	}
 }
@@ -162,7 +162,7 @@ static void test_parse(void)
 
 int main(void)
 {
-	test_entry();
+	test_prologue();
 	test_escape();
 	test_parse();
 	return 0;

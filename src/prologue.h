@@ -4,8 +4,8 @@
  *
  * Pure functions on bytes: tests/host/unit.c runs them outside the kernel.
  */
-#ifndef TCL_ENTRY_H
-#define TCL_ENTRY_H
+#ifndef TCL_PROLOGUE_H
+#define TCL_PROLOGUE_H
 
 #ifdef __KERNEL__
 #include <linux/string.h>
@@ -15,12 +15,12 @@
 /** define TCL_FENTRY_SIZE - bytes of the fentry site (MCOUNT_INSN_SIZE, asm/ftrace.h) */
 #define TCL_FENTRY_SIZE	5
 
-/** define TCL_ENTRY_MAX - the most bytes that can stand before the body */
-#define TCL_ENTRY_MAX	(4 + TCL_FENTRY_SIZE)
+/** define TCL_PROLOGUE_MAX - the most bytes that can stand before the body */
+#define TCL_PROLOGUE_MAX	(4 + TCL_FENTRY_SIZE)
 
 /**
- * tcl_entry_size() - how many bytes stand before a function's body
- * @code: the first TCL_ENTRY_MAX bytes of the function
+ * tcl_prologue_size() - how many bytes stand before a function's body
+ * @code: the first TCL_PROLOGUE_MAX bytes of the function
  *
  * A traceable x86_64 function begins with an ENDBR64 where the kernel is built
  * for IBT (asm/ibt.h), then with the fentry site: a 5-byte nop, or a call while
@@ -33,7 +33,7 @@
  *
  * Return: the size in bytes, or 0 where the bytes are none of these.
  */
-static inline size_t tcl_entry_size(const u8 code[TCL_ENTRY_MAX])
+static inline size_t tcl_prologue_size(const u8 code[TCL_PROLOGUE_MAX])
 {
 	static const u8 endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
 	static const u8 nops[][TCL_FENTRY_SIZE] = {
@@ -54,4 +54,4 @@ static inline size_t tcl_entry_size(const u8 code[TCL_ENTRY_MAX])
 	return 0;
 }
 
-#endif /* TCL_ENTRY_H */
+#endif /* TCL_PROLOGUE_H */
