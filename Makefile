@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 
 NAME := tcp-connect-logger
-# The one place of the version is the first line of debian/changelog; a Debian
-# revision is not part of it, and is the release of the .rpm.
+# The version is written only in the first line of debian/changelog. A Debian
+# revision is not part of the version; it becomes the release of the .rpm.
 VERSION := $(shell sed 's/.*(\([^-]*\).*).*/\1/;q' debian/changelog)
 RELEASE := $(or $(shell sed 's/.*([^-]*-*\(.*\)).*/\1/;q' debian/changelog),1)
 
@@ -30,22 +30,22 @@ INSTALL_VERSIONED = sed 's/\#MODULE_VERSION\#/$(VERSION)/'
 all: modules
 
 help:
-	@echo 'make [KVER=6.1.0-9-amd64]  build src/$(NAME).ko for a kernel, else the running one'
-	@echo 'make clean [KVER=...]      remove what that left'
-	@echo 'make tools                 build follow and top, which are programs'
-	@echo 'make install [DESTDIR=...] install everything but the module, for DKMS to build'
-	@echo 'make install-tools [...]   install follow, top, and what is for many machines'
+	@echo 'make [KVER=6.1.0-9-amd64]  build src/$(NAME).ko for this kernel (default: the running one)'
+	@echo 'make clean [KVER=...]      remove the files of that build'
+	@echo 'make tools                 build the programs follow and top'
+	@echo 'make install [DESTDIR=...] install the command and the module source, which DKMS builds'
+	@echo 'make install-tools [...]   install follow, top and the files for many machines'
 	@echo 'make deb                   dist/$(NAME)-dkms_$(VERSION)_all.deb, $(NAME)_$(VERSION)_*.deb'
 	@echo 'make rpm                   dist/$(NAME)-dkms-$(VERSION)-$(RELEASE).noarch.rpm,'
 	@echo '                           $(NAME)-$(VERSION)-$(RELEASE).*.rpm and .src.rpm'
-	@echo 'make repo KEY=...          dist/apt and dist/rpm, repositories signed by that key of gpg'
-	@echo 'make demo                  the package at work in a Debian guest'
-	@echo 'make check                 what needs neither root nor guests, in a minute'
-	@echo 'make test                  the suite, in half an hour; TESTS="bare ..." KERNELS="7.*" for a part'
-	@echo 'make test-all              every test on every kernel, and what make test leaves out'
-	@echo 'make matrix                every kernel of Debian, built and run: the table of README.md'
-	@echo 'make shell KERNELS="7.*"   a shell in a guest with such a kernel, or with systemd: GUEST=bookworm'
-	@echo 'make bench                 what a connect costs, beside other tools: bench/results; QUICK=1 for a part'
+	@echo 'make repo KEY=...          dist/apt and dist/rpm, repositories signed with this GnuPG key'
+	@echo 'make demo                  show the package at work in a Debian guest'
+	@echo 'make check                 run the tests that need neither root nor guests (1 minute)'
+	@echo 'make test                  run the suite (30 minutes); TESTS="bare ..." KERNELS="7.*" select a part'
+	@echo 'make test-all              run every test on every kernel, also what make test leaves out'
+	@echo 'make matrix                build and run on every Debian kernel: the table of README.md'
+	@echo 'make shell KERNELS="7.*"   open a shell in a guest with this kernel; with systemd: GUEST=bookworm'
+	@echo 'make bench                 measure what a connect costs, beside other tools: bench/results; QUICK=1: a part'
 
 modules clean:
 	@test -e $(KDIR)/Makefile || \
@@ -67,16 +67,16 @@ install:
 	$(INSTALL_VERSIONED) docs/man/tcp_connect_logger.4 | $(INSTALL) /dev/stdin $(DESTDIR)$(mandir)/man4/tcp_connect_logger.4
 	$(INSTALL) cmd/completion.bash $(DESTDIR)$(datadir)/bash-completion/completions/$(NAME)
 
-# Built in a copy, so that the tree stays as it is.
+# The packages are built from a copy, so that the build does not change the tree.
 build = build
 dist = dist
 sources = LICENSE Makefile README.md cmd debian dkms.conf docs fleet packaging rpm src udev
 
-# What this make was told is not for those of the packages.
+# Do not pass the options of this make on to the package builds.
 AFRESH = env -u MAKEFLAGS -u MFLAGS
 
 CFLAGS ?= -O2 -g
-# The same to the bit, wherever it is built
+# Reproducible: the build directory does not change the binary.
 tools_cflags = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wmissing-prototypes \
 	-ffile-prefix-map=$(CURDIR)=.
 tools_needs = jansson libsystemd libtracefs
@@ -85,7 +85,7 @@ tools: $(build)/follow $(build)/top
 
 $(build)/follow $(build)/top: $(build)/%: cmd/%.c cmd/record.c cmd/source.c cmd/record.h cmd/source.h
 	@pkg-config $(tools_needs) || \
-		{ echo 'what is missing is in Debian libjansson-dev libsystemd-dev libtraceevent-dev libtracefs-dev'; exit 1; }
+		{ echo 'install the missing libraries; in Debian: libjansson-dev libsystemd-dev libtraceevent-dev libtracefs-dev'; exit 1; }
 	@mkdir -p $(build)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(tools_cflags) $(LDFLAGS) -o $@ $(filter %.c,$^) \
 		-Wl,--as-needed $$(pkg-config --cflags --libs $(tools_needs))
@@ -96,7 +96,7 @@ install-tools: tools
 	$(INSTALL) -t $(DESTDIR)$(docdir)/examples $(wildcard fleet/*.conf fleet/*.rulebase)
 	$(INSTALL) fleet/README $(DESTDIR)$(docdir)/README.fleet
 
-# debs=all and rpms=--without=tools make the module's package alone.
+# debs=all and rpms=--without=tools build only the module's package.
 debs = binary
 rpms =
 
@@ -107,9 +107,10 @@ deb:
 	cd $(build)/deb/$(NAME) && $(AFRESH) dpkg-buildpackage --build=$(debs) --unsigned-changes
 	mv $(build)/deb/$(NAME)-dkms_* $(build)/deb/$(NAME)_* $(dist)
 
-# Of one tree the same to the bit, whoever makes it, when and where: the .src.rpm, which
-# quotes its directories, with relative ones, and the .rpm from that. Debian's rpm knows
-# of no package, so it is not asked for those of BuildRequires.
+# Reproducible: one tree gives the same packages for every user, at any time and place. The
+# .src.rpm records its directories, so it is built with relative ones, and the .rpm is
+# built from it. On Debian, rpm knows of no installed package, so --nodeps skips
+# BuildRequires.
 EPOCH = $(shell date -d "$$(sed -n 's/^ -- .*>  //p;T;q' debian/changelog)" +%s)
 RPMBUILD = $(AFRESH) LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=$(EPOCH) rpmbuild --nodeps \
 	--define 'use_source_date_epoch_as_buildtime 1' \

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# debian/changelog as the %changelog of a spec
+# Convert debian/changelog to the %changelog of a spec file.
 
 /^[^ ]/ {
 	version = $2

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What of a record comes from the process itself, and is not to be trusted.
+ * Escape the task name. The process chooses it, so it cannot be trusted.
  *
- * Pure functions on bytes: tests/host runs them outside the kernel.
+ * Pure functions on bytes, which tests/host runs outside the kernel.
  */
 #ifndef TCL_COMM_H
 #define TCL_COMM_H
@@ -12,18 +12,19 @@
 #include <linux/types.h>
 #endif
 
-/** define TCL_COMM_LEN - room for a process's name with every byte escaped */
+/** define TCL_COMM_LEN - bytes for a task name with every byte escaped, and a NUL */
 #define TCL_COMM_LEN	(4 * (TASK_COMM_LEN - 1) + 1)
 
 /**
- * tcl_escape_comm() - write a process's name so that it is one word
- * @dst: the name as it is logged, NUL-terminated
- * @comm: the name, NUL-terminated if it is shorter than it may be
+ * tcl_escape_comm() - write a task name as one word
+ * @dst: receives the escaped name, NUL-terminated
+ * @comm: the task name, NUL-terminated if shorter than TASK_COMM_LEN - 1 bytes
  *
- * A process names itself (prctl(PR_SET_NAME), /proc/self/comm), and could make
- * its name look like the rest of a record or like a record of its own. What is
- * not a printable ASCII character, and space, backslash, the quotes, '=' and
- * '>', is written as \xNN, NN being two lower-case hexadecimal digits.
+ * A process sets its own name (prctl(PR_SET_NAME), /proc/self/comm). It could
+ * make the name look like the rest of a record, or like another record. So
+ * only printable ASCII characters are copied, except space, backslash, quotes,
+ * '=' and '>'. Any other byte is written as \xNN, where NN is two lower-case
+ * hexadecimal digits.
  */
 static inline void tcl_escape_comm(char dst[TCL_COMM_LEN],
 				   const char comm[TASK_COMM_LEN])

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What differs between kernels: the one place for it.
+ * Everything that depends on the kernel's version.
  *
- * Differences are found in what the kernel's headers declare, never by version
- * number: distributions move changes between versions, both ways.
+ * The code checks what the kernel's headers declare, never the version number:
+ * distributions move changes to older and to newer versions.
  */
 #ifndef TCL_COMPAT_H
 #define TCL_COMPAT_H
 
-/* Before anything that such a kernel does not have. */
+/* Check first: these kernels lack headers and declarations that are used below. */
 #ifndef CONFIG_X86_64
 #error "tcp-connect-logger runs on x86_64 only: remove it from this machine"
 #endif
 #ifndef CONFIG_LIVEPATCH
 #error "tcp-connect-logger needs CONFIG_LIVEPATCH=y: boot a kernel that has it"
 #endif
-#ifdef __has_include	/* sparse has it not */
+#ifdef __has_include	/* sparse lacks it */
 #if !__has_include("linux/static_call.h")
 #error "tcp-connect-logger needs Linux 5.10 or later: boot a newer kernel"
 #endif
 #endif
 
-/* Of these types a kernel has one or the other. */
+/* Declare the types that older kernels lack. */
 struct ftrace_regs;
 struct sockaddr_unsized;
 
@@ -33,21 +33,21 @@ struct sockaddr_unsized;
 #include <net/tcp.h>
 
 /*
- * The type of the address that connect() takes: struct sockaddr, and since 6.19
- * struct sockaddr_unsized (linux/socket.h, net/tcp.h). That the rest of the
- * prototype is what we think is checked where it matters, at the replacement.
+ * The type of the address that connect() takes: struct sockaddr, or since 6.19
+ * struct sockaddr_unsized (linux/socket.h, net/tcp.h). The static_asserts in
+ * patch.c check the rest of the prototype.
  */
 #define tcl_sockaddr typeof(*__builtin_choose_expr(				\
 	__same_type(tcp_v4_connect,						\
 		    int (struct sock *, struct sockaddr *, int)),		\
 	(struct sockaddr *)NULL, (struct sockaddr_unsized *)NULL))
 
-/* The type of the functions that are replaced. */
+/* The type of the replaced functions */
 typedef int tcl_connect(struct sock *sk, tcl_sockaddr *uaddr, int addr_len);
 
 /*
- * The registers that an ftrace callback is given: struct ftrace_regs, and until
- * 5.10 struct pt_regs (ftrace_func_t in linux/ftrace.h).
+ * The type of the registers that ftrace passes to a callback: struct ftrace_regs,
+ * or up to 5.10 struct pt_regs (ftrace_func_t in linux/ftrace.h).
  */
 #define tcl_ftrace_regs typeof(*__builtin_choose_expr(				\
 	__same_type(ftrace_func_t,						\
@@ -55,7 +55,7 @@ typedef int tcl_connect(struct sock *sk, tcl_sockaddr *uaddr, int addr_len);
 			     struct ftrace_ops *, struct pt_regs *)),		\
 	(struct pt_regs *)NULL, (struct ftrace_regs *)NULL))
 
-/* The cgroup of a task, as bpf_get_current_cgroup_id() has it; 0 without cgroups. */
+/* The task's cgroup ID, like bpf_get_current_cgroup_id(); 0 without CONFIG_CGROUPS. */
 static inline u64 tcl_cgroup_id(struct task_struct *task)
 {
 #ifdef CONFIG_CGROUPS

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# What DKMS builds, from dkms.conf: the livepatch or, see there, unsupported.c.
-# DKMS appends variables of its own (LLVM=1), which a "||" in dkms.conf would
-# keep from the first of the two.
+# dkms.conf calls this makefile. If the livepatch does not compile, it builds
+# unsupported.c instead. A "||" in dkms.conf would not do: DKMS appends its own
+# variables (LLVM=1) to the command, and only the second make would get them.
 
 modules:
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules || \

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What becomes of a connection that the replaced functions (patch.c) have seen.
+ * Record the connections that the replacements (patch.c) see.
  *
- * While /sys/kernel/tcp_connect_logger/enabled is 1: a line in the kernel's log,
- * unless there are more than rate_limit in a second. Counters beside the switch
- * tell how many were seen, logged, and held back. Whether or not it is 1: the
- * trace event, for those who have enabled it.
+ * While /sys/kernel/tcp_connect_logger/enabled is 1, each connection is logged
+ * as a line in the kernel log, up to rate_limit lines per second. Counters next
+ * to this switch say how many connections were seen, logged and suppressed.
+ * The trace event is independent of the switch: it fires while it is enabled.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -30,9 +30,9 @@
 
 /* ---- The switch ---- */
 
-bool tcl_logging;	/* read by every connect, written by the switch alone */
+bool tcl_logging;	/* the switch: read by every connect, rarely written */
 
-/* Exactly 0 or 1: kstrtobool() would take "nonsense" for no. */
+/* Accept exactly 0 or 1: kstrtobool() would take "nonsense" for no. */
 static int tcl_parse_switch(const char *text, bool *on)
 {
 	if (sysfs_streq(text, "0"))
@@ -57,7 +57,7 @@ static ssize_t enabled_store(struct kobject *kobj, struct kobj_attribute *attr,
 	bool on;
 	int ret;
 
-	/* A NUL would hide what follows it from the parser. */
+	/* The parser would ignore everything after a NUL. */
 	if (strlen(buf) != count)
 		return -EINVAL;
 
@@ -71,7 +71,7 @@ static ssize_t enabled_store(struct kobject *kobj, struct kobj_attribute *attr,
 
 static struct kobj_attribute enabled_attr = __ATTR_RW(enabled);
 
-/* The parameter is what the switch starts from, and stays what it was. */
+/* The parameter: the initial state of the switch. It does not follow the switch. */
 bool tcl_start_enabled;
 
 static int start_enabled_set(const char *val, const struct kernel_param *kp)
@@ -91,11 +91,11 @@ static const struct kernel_param_ops start_enabled_ops = {
 
 module_param_cb(enabled, &start_enabled_ops, NULL, 0444);
 __MODULE_PARM_TYPE(enabled, "0 or 1");
-MODULE_PARM_DESC(enabled, "whether to log from the start: 0 = no (default), 1 = yes; afterwards write to /sys/kernel/tcp_connect_logger/enabled");
+MODULE_PARM_DESC(enabled, "Initial state of the switch: 0 = off (default), 1 = on. To change it later, write to /sys/kernel/tcp_connect_logger/enabled.");
 
 /* ---- The counters ---- */
 
-/* Of connections while the switch was on; seen = logged + suppressed. */
+/* They count only while the switch is on; seen = logged + suppressed. */
 enum tcl_counter { TCL_SEEN, TCL_LOGGED, TCL_SUPPRESSED, TCL_NR_COUNTERS };
 
 static DEFINE_PER_CPU(u64 [TCL_NR_COUNTERS], tcl_counters);
@@ -129,17 +129,17 @@ static ssize_t counter_show(struct kobject *kobj, struct kobj_attribute *attr,
 
 static unsigned int rate_limit = 1000;
 module_param(rate_limit, uint, 0644);
-MODULE_PARM_DESC(rate_limit, "lines a second (default 1000), while they take half of it at the most; 0 = no limit. What is held back is counted and reported");
+MODULE_PARM_DESC(rate_limit, "Maximum lines per second (default 1000, 0 = unlimited). Console time is also capped at half of each second.");
 
-/* Maximum jiffies spent printing per window, all CPUs together; see tcl_account_time() */
+/* Maximum jiffies spent printing per window, on all CPUs together; see tcl_account_time() */
 #define TCL_MAX_TIME (HZ / 2)
 
 static struct {
-	spinlock_t lock;	/* of what follows, for who changes it */
-	unsigned long start;	/* of the second, in jiffies */
-	unsigned int lines;	/* in it */
-	unsigned long time;	/* that they took, in jiffies */
-	bool slow;		/* that is why some were held back since the last report */
+	spinlock_t lock;	/* protects the window */
+	unsigned long start;	/* start of the window, in jiffies */
+	unsigned int lines;	/* lines printed in it */
+	unsigned long time;	/* jiffies spent printing */
+	bool slow;		/* console cap was hit since the last report */
 } tcl_window = {
 	.lock = __SPIN_LOCK_UNLOCKED(tcl_window.lock),
 };
@@ -155,8 +155,8 @@ static bool tcl_window_is_full(unsigned int limit)
 }
 
 /*
- * Not ___ratelimit(): where two come at once it lets one of them go unlogged
- * (lib/ratelimit.c, raw_spin_trylock), though the limit is not reached.
+ * ___ratelimit() would not do: if two CPUs call it at once, it refuses one of them
+ * even below the limit (raw_spin_trylock in lib/ratelimit.c).
  */
 static bool tcl_within_limit(void)
 {
@@ -166,7 +166,7 @@ static bool tcl_within_limit(void)
 	if (!limit)
 		return true;
 
-	/* While lines are held back, nobody writes here: no cache line moves. */
+	/* While the window is full, nobody writes to it, so its cache line stays shared. */
 	if (tcl_window_is_full(limit) &&
 	    time_before(jiffies, READ_ONCE(tcl_window.start) + HZ))
 		return false;
@@ -185,10 +185,11 @@ static bool tcl_within_limit(void)
 }
 
 /*
- * Who prints a line waits until the consoles have it (console_unlock() in
- * kernel/printk/printk.c): a serial one at 115200 baud takes 7 ms. So the time of the
- * lines is limited too, or a busy machine would do little else. A line that takes less
- * than a jiffy counts as none mostly, and now and then as one: in sum that is right.
+ * The caller of printk() waits until the consoles have printed the line
+ * (console_unlock() in kernel/printk/printk.c): 7 ms on a serial console at
+ * 115200 baud. Without a cap on this time, a busy machine would do little else.
+ * A line that takes less than a jiffy counts as 0 or, less often, as 1 jiffy.
+ * The sum is right on average.
  */
 static void tcl_account_time(unsigned long time)
 {
@@ -224,7 +225,7 @@ static void tcl_suppress(void)
 	if (tcl_console_is_slow() && !READ_ONCE(tcl_window.slow))
 		WRITE_ONCE(tcl_window.slow, true);
 	this_cpu_inc(tcl_counters[TCL_SUPPRESSED]);
-	/* Either the report that is pending has it, or there is none pending. */
+	/* Count first, then test: a pending report then includes this connection. */
 	smp_mb();
 	if (!delayed_work_pending(&tcl_report))
 		schedule_delayed_work(&tcl_report, HZ);
@@ -232,7 +233,7 @@ static void tcl_suppress(void)
 
 /* ---- The record ---- */
 
-/* On its own: what it has on its stack is cleared at its start (CONFIG_INIT_STACK_ALL_ZERO). */
+/* noinline, so that INIT_STACK_ALL_ZERO clears this buffer only when we print. */
 static noinline void tcl_print(const struct sockaddr *to)
 {
 	const struct sockaddr_in6 *in6 = (const void *)to;
@@ -240,10 +241,10 @@ static noinline void tcl_print(const struct sockaddr *to)
 	uid_t uid = __kuid_val(current_uid());
 	char comm[TCL_COMM_LEN];
 
-	/* Without task_lock(), as tracepoints do: there is a NUL at its end at any time. */
+	/* No task_lock(), as in tracepoints: the name always ends in a NUL. */
 	tcl_escape_comm(comm, tcl_comm_of(current));
 
-	/* %pIS can have the scope, but puts it behind the port. */
+	/* %pIS can print the scope, but only after the port. */
 	if (to->sa_family == AF_INET6 && in6->sin6_scope_id)
 		pr_info("pid=%d uid=%u comm=%s -> [%pI6c%%%u]:%u\n", pid, uid, comm,
 			&in6->sin6_addr, in6->sin6_scope_id, ntohs(in6->sin6_port));
@@ -251,7 +252,7 @@ static noinline void tcl_print(const struct sockaddr *to)
 		pr_info("pid=%d uid=%u comm=%s -> %pISpc\n", pid, uid, comm, to);
 }
 
-/* On its own, so that the trace event alone does not pay for it. */
+/* noinline, so that the trace event does not pay for it while the switch is off. */
 static noinline void tcl_log(const struct sockaddr *to)
 {
 	this_cpu_inc(tcl_counters[TCL_SEEN]);
@@ -267,8 +268,8 @@ static noinline void tcl_log(const struct sockaddr *to)
 }
 
 /*
- * Where to: a struct sockaddr_in, also where that was asked for as an IPv4-mapped IPv6
- * address, or a struct sockaddr_in6, without a scope unless the address is link-local.
+ * @to is a struct sockaddr_in or sockaddr_in6. An IPv4-mapped IPv6 address comes
+ * as a sockaddr_in. Only a link-local address has a scope ID.
  */
 static __always_inline void tcl_record(struct sock *sk, const void *to)
 {
@@ -280,12 +281,13 @@ static __always_inline void tcl_record(struct sock *sk, const void *to)
 /**
  * tcl_connect_v4() - record a call of tcp_v4_connect()
  * @sk: the socket
- * @uaddr: the destination, in the kernel's memory
- * @addr_len: how many bytes of it there are
+ * @uaddr: the destination, in kernel memory
+ * @addr_len: size of @uaddr in bytes
  *
- * What the original refuses, in its order, is no connection: where there is no
- * length there is no address. Of an IPv6 socket tcp_v6_connect() was called
- * before, with the IPv4-mapped address (net/ipv6/tcp_ipv6.c), and has recorded it.
+ * Ignores what the original refuses, and checks in the same order: @uaddr may
+ * be read only if @addr_len is large enough. Ignores IPv6 sockets too: for an
+ * IPv4-mapped address, tcp_v6_connect() calls tcp_v4_connect()
+ * (net/ipv6/tcp_ipv6.c), and tcl_connect_v6() has recorded that connection.
  */
 noinline void tcl_connect_v4(struct sock *sk, const void *uaddr, int addr_len)
 {
@@ -305,10 +307,10 @@ static bool tcl_is_linklocal(const struct in6_addr *addr)
 /**
  * tcl_connect_v6() - record a call of tcp_v6_connect()
  * @sk: the socket
- * @uaddr: the destination, in the kernel's memory
- * @addr_len: how many bytes of it there are; without a scope 24 will do
+ * @uaddr: the destination, in kernel memory
+ * @addr_len: size of @uaddr in bytes; without a scope ID, 24 are enough
  *
- * An IPv4-mapped destination is recorded as the IPv4 that it means.
+ * An IPv4-mapped destination is recorded as the IPv4 address that it contains.
  */
 noinline void tcl_connect_v6(struct sock *sk, const void *uaddr, int addr_len)
 {
@@ -342,7 +344,7 @@ noinline void tcl_connect_v6(struct sock *sk, const void *uaddr, int addr_len)
 	}
 }
 
-/* ---- The files ---- */
+/* ---- The files in sysfs ---- */
 
 static struct attribute *tcl_attrs[] = {
 	&enabled_attr.attr,
@@ -357,9 +359,11 @@ static const struct attribute_group tcl_group = { .attrs = tcl_attrs };
 static struct kobject *tcl_kobj;	/* /sys/kernel/tcp_connect_logger */
 
 /**
- * tcl_log_init() - make the switch and the counters; before the patch
+ * tcl_log_init() - create the switch and the counters
  *
- * Return: 0 or a negative errno.
+ * Call it before the patch is enabled.
+ *
+ * Return: 0, -ENOMEM, or an error from sysfs_create_group().
  */
 int tcl_log_init(void)
 {
@@ -379,22 +383,23 @@ int tcl_log_init(void)
 }
 
 /**
- * tcl_remove_switch() - take the switch away, and the counters
+ * tcl_remove_switch() - remove the switch and the counters
  *
- * Also where they are away already.
+ * Does nothing if they have been removed already.
  */
 void tcl_remove_switch(void)
 {
-	/* kobject_put() alone may leave the files until later, when we are gone. */
+	/* kobject_put() alone may leave the files until the module is gone. */
 	kobject_del(tcl_kobj);
 	kobject_put(tcl_kobj);
 	tcl_kobj = NULL;
 }
 
 /**
- * tcl_log_exit() - take all away; after the patch
+ * tcl_log_exit() - remove the switch and the counters, and send a pending report
  *
- * What was held back since the last report is reported now.
+ * Call it after the patch is disabled. It reports the connections that were
+ * suppressed since the last report.
  */
 void tcl_log_exit(void)
 {

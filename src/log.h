@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What becomes of a connection: a line in the kernel's log, a trace event.
+ * Record a connection: a line in the kernel log, and a trace event.
  */
 #ifndef TCL_LOG_H
 #define TCL_LOG_H
@@ -9,13 +9,13 @@
 
 #include <linux/sock_diag.h>
 
-/* The process's name: a worker of io_uring is a thread of the process that has asked. */
+/* An io_uring worker is a thread of the process that submitted the request: use its name. */
 static inline const char *tcl_comm_of(const struct task_struct *task)
 {
 	return task->flags & PF_IO_WORKER ? task->group_leader->comm : task->comm;
 }
 
-/* What SO_COOKIE gives; that makes one for a socket that has none yet (__sock_gen_cookie()). */
+/* Same value as SO_COOKIE. A socket without a cookie gets one (__sock_gen_cookie()). */
 static inline u64 tcl_cookie_of(struct sock *sk)
 {
 	u64 cookie = atomic64_read(&sk->sk_cookie);
@@ -29,7 +29,7 @@ static inline u64 tcl_cookie_of(struct sock *sk)
 	return cookie;
 }
 
-/* Half of an IPv6 address */
+/* Half of an IPv6 address as a number */
 static inline u64 tcl_number(const __be32 half[2])
 {
 	return (u64)ntohl(half[0]) << 32 | ntohl(half[1]);
@@ -40,19 +40,19 @@ static inline u64 tcl_number(const __be32 half[2])
 extern bool tcl_logging, tcl_start_enabled;
 
 /*
- * unlikely() is only nine tenths sure, and GCC 12 then pushes, before it looks, the
- * registers that the call after it needs pushed.
+ * unlikely() assumes 10 %; GCC 12 then saves registers before the test.
+ * Probability 0 avoids that.
  */
-#ifdef __CHECKER__	/* sparse does not know it */
+#ifdef __CHECKER__	/* sparse lacks the builtin */
 #define tcl_unlikely(x) unlikely(x)
 #else
 #define tcl_unlikely(x) __builtin_expect_with_probability(!!(x), 0, 1.0)
 #endif
 
 /**
- * tcl_wanted() - whether anybody wants to know of connections
+ * tcl_wanted() - whether anybody wants records of connections
  *
- * All that a connection costs while nobody does.
+ * While nobody does, a connection costs this test and no more.
  *
  * Return: true if the switch is on or the trace event is enabled.
  */

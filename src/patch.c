@@ -2,13 +2,14 @@
 /*
  * tcp-connect-logger - log outbound TCP connections, by livepatch
  *
- * tcp_v4_connect() and tcp_v6_connect() are replaced by functions that record the
- * destination and the process, if anybody wants to know (log.c), and then go on
- * to the original with the same arguments. These two because every way to connect
- * comes through them, with the address already in the kernel: connect(2),
- * sendto(2) with MSG_FASTOPEN, io_uring, MPTCP's subflows, the kernel's own sockets.
+ * The livepatch replaces tcp_v4_connect() and tcp_v6_connect(). If anybody wants
+ * records, a replacement records the destination and the process (log.c). Then it
+ * continues in the original with the same arguments. Every way to connect calls
+ * one of these two functions with the address already in kernel memory:
+ * connect(2), sendto(2) with MSG_FASTOPEN, io_uring, MPTCP subflows and sockets
+ * of the kernel itself.
  *
- * To unload (what "tcp-connect-logger unload" does, and modprobe -r):
+ * To unload, as "tcp-connect-logger unload" and modprobe -r do:
  *
  *	echo 0 > /sys/kernel/livepatch/tcp_connect_logger/enabled
  *	cat /sys/kernel/livepatch/tcp_connect_logger/transition   # until it is gone
@@ -30,21 +31,21 @@
 /* ---- The replacements ---- */
 
 /*
- * The bodies of the originals. A static call is a direct jump, patched in place
- * (arch/x86/kernel/static_call.c): an indirect one would fault on a CPU with
- * IBT, since a body does not begin with an ENDBR64.
+ * The bodies of the originals. A static call is a direct jump, which the kernel
+ * patches in place (arch/x86/kernel/static_call.c). An indirect jump would fault
+ * on a CPU with IBT, because a body does not begin with an ENDBR64.
  */
 static int no_original(struct sock *sk, tcl_sockaddr *uaddr, int addr_len)
 {
-	return -ENXIO;	/* until tcl_pre_patch(), when nothing calls it yet */
+	return -ENXIO;	/* never called: tcl_pre_patch() sets the targets first */
 }
 
 DEFINE_STATIC_CALL(tcl_original_v4, no_original);
 DEFINE_STATIC_CALL(tcl_original_v6, no_original);
 
 /*
- * They end in a jump, so that they are not on the stack while the original runs,
- * and a connect that sleeps there holds up no transition.
+ * The replacements end in a jump, so they are not on the stack while the original
+ * runs. A connect that sleeps in the original does not delay a transition.
  */
 static int tcl_tcp_v4_connect(struct sock *sk, tcl_sockaddr *uaddr, int addr_len)
 {
@@ -64,13 +65,13 @@ static int tcl_tcp_v6_connect(struct sock *sk, tcl_sockaddr *uaddr, int addr_len
 
 static_assert(__same_type(tcl_tcp_v4_connect, tcp_v4_connect),
 	      "tcp_v4_connect() has a type in this kernel that this version of tcp-connect-logger does not know: look for a newer one");
-/* tcp_v6_connect() is static, but it is what a struct proto has for connect (tcpv6_prot). */
+/* tcp_v6_connect() is static: compare with connect in struct proto instead (tcpv6_prot). */
 static_assert(__same_type(&tcl_tcp_v6_connect, ((struct proto *)NULL)->connect),
 	      "tcp_v6_connect() has a type in this kernel that this version of tcp-connect-logger does not know: look for a newer one");
 
 /* ---- The patch ---- */
 
-/* As it is given to an ops that changes nothing, see tcl_claim(). */
+/* The callback of an ops that changes nothing, see tcl_claim(). */
 static void notrace tcl_ftrace_nop(unsigned long ip, unsigned long parent_ip,
 				   struct ftrace_ops *op,
 				   tcl_ftrace_regs *regs)
@@ -83,29 +84,30 @@ static void notrace tcl_ftrace_nop(unsigned long ip, unsigned long parent_ip,
 		  FTRACE_OPS_FL_PERMANENT,				\
 }
 
-/* One for each function, and each used once. */
+/* One for each function; each is used once. */
 static struct ftrace_ops tcl_claim_v4 = TCL_CLAIM_OPS, tcl_claim_v6 = TCL_CLAIM_OPS;
 
 /**
  * tcl_claim() - make sure that nobody else redirects a function
- * @ops: to ask with
+ * @ops: the ops to register for this check
  * @site: address of the function's fentry site
  *
- * Going on to the original body would silently undo another livepatch, perhaps
- * a security fix. ftrace lets one IPMODIFY user have a function, and all
- * livepatches together are one (klp_ops in kernel/livepatch/patch.c): so an ops
- * of ours is refused exactly when somebody is there. klp_mutex is held, hence
- * no livepatch can come between this and our own; and any other IPMODIFY user
- * that does is found by ftrace when livepatch registers for us.
+ * A jump to the original body would silently undo another livepatch, perhaps a
+ * security fix. ftrace allows one IPMODIFY user per function, and all livepatches
+ * together are one user (klp_ops in kernel/livepatch/patch.c). So ftrace refuses
+ * @ops exactly when the function has another IPMODIFY user. The caller holds
+ * klp_mutex, so no other livepatch can come before ours. If any other IPMODIFY
+ * user comes first, ftrace refuses when livepatch registers for us.
  *
- * Permanent, as livepatch's own ops are, for the case that kernel.ftrace_enabled is
- * 0: ftrace then refuses at once (__register_ftrace_function() in
- * kernel/trace/ftrace.c). It would take any other ops, and leave the function
- * marked when that goes; the next one to go from ftrace would find the mark, warn,
- * and shut ftrace down for good.
+ * @ops is permanent, like livepatch's own ops, in case kernel.ftrace_enabled is 0:
+ * then ftrace refuses a permanent ops at once (__register_ftrace_function() in
+ * kernel/trace/ftrace.c). It would accept any other ops, and leave the function
+ * marked after that ops is unregistered. When the next ops is unregistered, ftrace
+ * would find the mark, warn, and shut down for good.
  *
- * Return: 0; -EBUSY if somebody is there; -EOPNOTSUPP if ftrace is switched off;
- * -EINVAL if @site is no fentry site; or another error of ftrace's.
+ * Return: 0; -EBUSY if the function has another IPMODIFY user; -EOPNOTSUPP if
+ * ftrace is switched off; -EINVAL if @site is not an fentry site; or another error
+ * from ftrace.
  */
 static int tcl_claim(struct ftrace_ops *ops, unsigned long site)
 {
@@ -119,7 +121,7 @@ static int tcl_claim(struct ftrace_ops *ops, unsigned long site)
 	if (!ret) {
 		ret = unregister_ftrace_function(ops);
 	} else if (ret == -EBUSY) {
-		/* The only thing that can be in the way of an ops that changes nothing */
+		/* Without IPMODIFY, ftrace refuses only if it is switched off. */
 		ops->flags = FTRACE_OPS_FL_PERMANENT;
 		if (register_ftrace_function(ops))
 			ret = -EOPNOTSUPP;
@@ -127,15 +129,15 @@ static int tcl_claim(struct ftrace_ops *ops, unsigned long site)
 			unregister_ftrace_function(ops);
 	}
 
-	/* An empty filter instead of ftrace_free_filter(), which 5.10 does not export. */
+	/* Set an empty filter: 5.10 does not export ftrace_free_filter(). */
 	ftrace_set_filter(ops, NULL, 0, 1);
 	return ret;
 }
 
-/* How far loading came: whether it was livepatch that refused, and why. */
+/* Whether tcl_pre_patch() was called, and succeeded: tells tcl_init() why loading failed. */
 static bool tcl_asked, tcl_claimed;
 
-/* Find the body of the original, or refuse, see tcl_pre_patch(). */
+/* Find the body of one original, or say why the patch is refused. */
 static int tcl_prepare(const struct klp_func *func)
 {
 	bool v6 = func->new_func == tcl_tcp_v6_connect;
@@ -157,7 +159,7 @@ static int tcl_prepare(const struct klp_func *func)
 	case -EINVAL:
 		pr_err("not loading: %s() begins with the bytes %*ph, which this version does not know; look for a newer one, or report them\n",
 		       func->old_name, TCL_PROLOGUE_MAX, original);
-		/* As unsupported.c does: to systemd-modules-load no failure of the boot. */
+		/* systemd-modules-load does not treat ENODEV as a failure, see unsupported.c. */
 		ret = -ENODEV;
 		break;
 	case -EBUSY:
@@ -178,14 +180,14 @@ static int tcl_prepare(const struct klp_func *func)
 
 /**
  * tcl_pre_patch() - find the bodies of the originals, or refuse to patch
- * @obj: vmlinux or ipv6, with the address of each function resolved by the core
+ * @obj: vmlinux or ipv6, with the addresses of its functions resolved
  *
- * Runs before any call is redirected (kernel/livepatch/core.c,
- * __klp_enable_patch()); an error is what loading the module fails with. Where
- * ipv6 is a module that comes later, an error is what loading that one fails with
+ * Livepatch calls this before it redirects any call (__klp_enable_patch() in
+ * kernel/livepatch/core.c). On error, loading this module fails with that error.
+ * If ipv6 is a module and is loaded later, loading ipv6 fails with it
  * (klp_module_coming()).
  *
- * Return: 0 or a negative errno.
+ * Return: 0 or a negative errno, see tcl_prepare().
  */
 static int tcl_pre_patch(struct klp_object *obj)
 {
@@ -204,13 +206,14 @@ static int tcl_pre_patch(struct klp_object *obj)
 }
 
 /**
- * tcl_post_unpatch() - take the switch away, which has nothing to switch any more
+ * tcl_post_unpatch() - remove the switch, which has no effect any more
  * @obj: vmlinux
  *
- * A livepatch that has been disabled cannot be enabled again, only loaded again.
- * Not called when another one replaces ours (klp_unpatch_replaced_patches() in
- * kernel/livepatch/core.c): there the switch stays until the module goes, and
- * "tcp-connect-logger status" tells the two apart by it.
+ * A disabled livepatch cannot be enabled again, only loaded again. Livepatch does
+ * not call this when another livepatch replaces ours
+ * (klp_unpatch_replaced_patches() in kernel/livepatch/core.c). The switch then
+ * stays until the module is removed, and "tcp-connect-logger status" uses it to
+ * tell a replaced livepatch from a disabled one.
  */
 static void tcl_post_unpatch(struct klp_object *obj)
 {
@@ -261,7 +264,7 @@ static struct klp_object tcl_objs[] = {
 	{ }
 };
 
-/* Not .replace: that would drop everybody else's livepatches. */
+/* No .replace: it would remove all other livepatches. */
 static struct klp_patch tcl_patch = {
 	.mod = THIS_MODULE,
 	.objs = tcl_objs,
@@ -279,7 +282,7 @@ static int __init tcl_init(void)
 	if (ret)
 		return ret;
 
-	/* Last of what can fail: once it succeeds, only sysfs can undo it. */
+	/* Must be the last step that can fail: after it, only sysfs can undo the load. */
 	ret = klp_enable_patch(&tcl_patch);
 	if (ret)
 		goto refused;
@@ -287,14 +290,14 @@ static int __init tcl_init(void)
 	pr_info("loaded, logging %s\n", tcl_start_enabled ? "enabled" : "disabled");
 
 	/*
-	 * For the udev rule. The uevent of the module itself says "add", but
-	 * before 5.12 it came before this function was called (kernel/module).
+	 * For the udev rule. The kernel sends an "add" uevent for the module, but
+	 * before 5.12 it did so before it called this function (kernel/module).
 	 */
 	kobject_uevent(&THIS_MODULE->mkobj.kobj, KOBJ_CHANGE);
 	return 0;
 
 refused:
-	/* What livepatch does not say (__klp_enable_patch(), register_ftrace_function()) */
+	/* Livepatch does not log these (__klp_enable_patch(), register_ftrace_function()). */
 	if (ret == -EBUSY && tcl_claimed)
 		pr_err("not loading: ftrace has just been switched off, or another IPMODIFY user has just come; try again\n");
 	else if (ret == -EBUSY && !tcl_asked)
@@ -303,7 +306,7 @@ refused:
 	return ret;
 }
 
-/* Called only after the patch was disabled: until then it holds the module. */
+/* Called only after the patch is disabled: until then it holds a module reference. */
 static void __exit tcl_exit(void)
 {
 	tcl_log_exit();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What stands between a function's address and its body.
+ * The prologue: the bytes between a function's address and its body.
  *
- * Pure functions on bytes: tests/host/unit.c runs them outside the kernel.
+ * Pure functions on bytes, which tests/host/unit.c runs outside the kernel.
  */
 #ifndef TCL_PROLOGUE_H
 #define TCL_PROLOGUE_H
@@ -12,26 +12,29 @@
 #include <linux/types.h>
 #endif
 
-/** define TCL_FENTRY_SIZE - bytes of the fentry site (MCOUNT_INSN_SIZE, asm/ftrace.h) */
+/** define TCL_FENTRY_SIZE - bytes of the fentry site (MCOUNT_INSN_SIZE in asm/ftrace.h) */
 #define TCL_FENTRY_SIZE	5
 
-/** define TCL_PROLOGUE_MAX - the most bytes that can stand before the body */
+/** define TCL_PROLOGUE_MAX - maximum size of a prologue in bytes */
 #define TCL_PROLOGUE_MAX	(4 + TCL_FENTRY_SIZE)
 
 /**
- * tcl_prologue_size() - how many bytes stand before a function's body
+ * tcl_prologue_size() - size of a function's prologue
  * @code: the first TCL_PROLOGUE_MAX bytes of the function
  *
- * A traceable x86_64 function begins with an ENDBR64 where the kernel is built
- * for IBT (asm/ibt.h), then with the fentry site: a 5-byte nop, or a call while
- * something traces or patches the function; or a jump while that is a BPF
- * trampoline which itself calls the function, as for fexit
- * (CONFIG_DYNAMIC_FTRACE_WITH_JMP in linux/ftrace.h, bpf_trampoline_use_jmp() in
- * linux/bpf.h). That a call or a jump is ftrace's, ftrace says, see tcl_claim().
- * The nops are those that arch_ftrace (arch/x86/kernel/ftrace.c) has written:
- * BYTES_NOP5 of asm/nops.h, and until 5.12 on some CPUs K8_NOP5_ATOMIC.
+ * A traceable x86_64 function begins with an ENDBR64 if the kernel is built for
+ * IBT (asm/ibt.h). Then comes the fentry site, which holds one of:
  *
- * Return: the size in bytes, or 0 where the bytes are none of these.
+ * * a 5-byte nop that ftrace wrote (arch/x86/kernel/ftrace.c): BYTES_NOP5 from
+ *   asm/nops.h, or up to 5.12 K8_NOP5_ATOMIC on some CPUs;
+ * * a call, while something traces or patches the function;
+ * * a jump, while a BPF trampoline traces the function and itself calls it, as
+ *   for fexit (CONFIG_DYNAMIC_FTRACE_WITH_JMP in linux/ftrace.h,
+ *   bpf_trampoline_use_jmp() in linux/bpf.h).
+ *
+ * Whether a call or a jump is ftrace's own is checked in tcl_claim().
+ *
+ * Return: the size in bytes, or 0 if the bytes match none of these.
  */
 static inline size_t tcl_prologue_size(const u8 code[TCL_PROLOGUE_MAX])
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The trace event tcp_connect_logger:tcp_connect, for those who want volume,
- * filters or fields. Where the kernel takes no events of a module with the
- * livepatch taint (trace_module_has_bad_taint() in kernel/tracepoint.c: 5.10 and
- * 6.1), it is not there, and can never be enabled.
+ * The trace event tcp_connect_logger:tcp_connect, for high volume, filters and
+ * single fields. 5.10 and 6.1 accept no trace events from a module with the
+ * livepatch taint (trace_module_has_bad_taint() in kernel/tracepoint.c). There
+ * the event does not exist and cannot be enabled.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM tcp_connect_logger
@@ -19,9 +19,10 @@
 #include <linux/tracepoint.h>
 
 /*
- * An IPv4 address is a number in daddr, so that filters can compare it and hist
- * triggers count by it: 10.0.0.1 is 0x0a000001. An IPv6 address is two numbers. In
- * sockaddr either is as a struct sockaddr_in or sockaddr_in6 has it, of which "to" is one.
+ * daddr holds an IPv4 address as a number, so that filters can compare it and hist
+ * triggers can use it as a key: 10.0.0.1 is 0x0a000001. daddr6_hi and daddr6_lo
+ * hold an IPv6 address as two numbers. sockaddr holds either kind of address, like
+ * @to, as a struct sockaddr_in or sockaddr_in6.
  */
 TRACE_EVENT(tcp_connect,
 
@@ -65,7 +66,7 @@ TRACE_EVENT(tcp_connect,
 			__entry->daddr = ntohl(in->sin_addr.s_addr);
 			__entry->daddr6_hi = 0;
 			__entry->daddr6_lo = 0;
-			/* What is behind the address may be anything. */
+			/* Do not copy sin_zero: it may hold anything. */
 			memset(__entry->sockaddr, 0, sizeof(struct sockaddr_in6));
 			memcpy(__entry->sockaddr, in, offsetofend(struct sockaddr_in, sin_addr));
 		}

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * unsupported - what DKMS builds where the livepatch cannot be compiled
+ * unsupported - the module that DKMS builds if the livepatch does not compile
  *
- * DKMS's kernel hooks hand a failed build on to dpkg and rpm, and leave the
- * kernel's own package half installed; before 3.0.11 a kernel that
- * BUILD_EXCLUSIVE_* tells them to skip as well (dkms issue 302). So such a
- * kernel gets a module that refuses to load. With ENODEV, which
- * systemd-modules-load does not take for a failure: the boot is not degraded.
+ * DKMS's kernel hooks pass a failed build on to dpkg and rpm, which leaves the
+ * kernel's own package half installed. Before DKMS 3.0.11, the same happens with
+ * a kernel that BUILD_EXCLUSIVE_* tells DKMS to skip (dkms issue 302). So DKMS
+ * installs this module on such a kernel, and it refuses to load. It returns
+ * ENODEV because systemd-modules-load does not treat that as a failure: the boot
+ * is not degraded.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
