@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A record of tcp_connect_logger: from the line that the module prints
- * (tcl_print() in src/log.c), to what a person or a program reads.
+ * Parse the records that the module prints (tcl_print() in src/log.c), and format their
+ * parts for people and programs.
  */
 #include <arpa/inet.h>
 #include <limits.h>
@@ -13,24 +13,24 @@
 
 #include "record.h"
 
-/* number(): in decimal and nothing else, up to most; what follows it, or NULL */
+/* Parse a decimal number up to @most. Returns the text after it, or NULL. */
 static const char *number(const char *text, unsigned long most, unsigned long *value)
 {
 	char *end;
 
 	if (*text < '0' || *text > '9')
 		return NULL;
-	*value = strtoul(text, &end, 10);	/* ULONG_MAX if it is more than that */
+	*value = strtoul(text, &end, 10);	/* ULONG_MAX on overflow */
 	return *value <= most ? end : NULL;
 }
 
 /**
- * parse_number() - a number as a person writes it
- * @text: in decimal, and nothing else
- * @most: what it may be
- * @value: filled in, if it is one
+ * parse_number() - parse a number that a user has given
+ * @text: the number in decimal, with nothing before or after it
+ * @most: the largest valid number
+ * @value: where to store the number
  *
- * Return: whether it is one.
+ * Return: true if @text is a valid number.
  */
 bool parse_number(const char *text, unsigned long most, unsigned long *value)
 {
@@ -38,7 +38,7 @@ bool parse_number(const char *text, unsigned long most, unsigned long *value)
 	return text && !*text;
 }
 
-/* skip(): what follows the word, or NULL if text does not begin with it */
+/* Returns the text after @word, or NULL if @text is NULL or does not begin with @word. */
 static const char *skip(const char *text, const char *word)
 {
 	size_t length = strlen(word);
@@ -53,7 +53,7 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The reverse of tcl_escape_comm() in src/comm.h. */
+/* The reverse of tcl_escape_comm() in src/comm.h. Returns the text after the name, or NULL. */
 static const char *parse_comm(const char *text, char comm[COMM_LEN])
 {
 	size_t length = 0;
@@ -106,11 +106,11 @@ static bool parse_destination(const char *text, struct record *record)
 }
 
 /**
- * record_parse() - a record from its line
- * @line: as in the kernel's log, without level and time: "tcp_connect_logger: pid=..."
- * @record: filled in, if it is one
+ * record_parse() - parse a line of the log
+ * @line: the line without level and time: "tcp_connect_logger: pid=..."
+ * @record: where to store the record
  *
- * Return: whether it is a record; what else the module says is none.
+ * Return: true if the line is a record, false if it is another line of the module.
  */
 bool record_parse(const char *line, struct record *record)
 {
@@ -136,9 +136,9 @@ bool record_parse(const char *line, struct record *record)
 }
 
 /**
- * record_address() - the destination's address
- * @record: of which
- * @text: where it is written, NUL-terminated: 192.0.2.1, 2001:db8::1, fe80::1%2
+ * record_address() - format the destination's address
+ * @record: the record
+ * @text: where to store the address: 192.0.2.1, 2001:db8::1, fe80::1%2
  *
  * Return: @text
  */
@@ -151,9 +151,9 @@ const char *record_address(const struct record *record, char text[DESTINATION_LE
 }
 
 /**
- * record_destination() - the destination, as the record's line has it
- * @record: of which
- * @text: where it is written, NUL-terminated: 192.0.2.1:80, [2001:db8::1]:80
+ * record_destination() - format the destination as in the log
+ * @record: the record
+ * @text: where to store the destination: 192.0.2.1:80, [2001:db8::1]:80
  *
  * Return: @text
  */
@@ -167,11 +167,12 @@ const char *record_destination(const struct record *record, char text[DESTINATIO
 }
 
 /**
- * record_printable_comm() - a name that does nothing to a terminal
- * @comm: as the process has it
- * @text: where it is written, NUL-terminated: what is not printable in the locale's
- *	encoding, and the backslash, as \xNN; filled up with spaces to the 15 columns of a
- *	terminal that a name usually takes at most
+ * record_printable_comm() - format a process's name for a terminal
+ * @comm: the unescaped name
+ * @text: where to store the printable name
+ *
+ * Backslashes, and characters that the locale cannot print, are written as \xNN. The name is
+ * padded with spaces to 15 columns, which is enough for most names.
  *
  * Return: @text
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A record of tcp_connect_logger, as it is in the log: tcp_connect_logger(4).
+ * A record of tcp_connect_logger, parsed from the log; see tcp_connect_logger(4).
  */
 #ifndef RECORD_H
 #define RECORD_H
@@ -9,24 +9,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/** define COMM_LEN - of a process's name, with its NUL; TASK_COMM_LEN of the kernel */
+/** define COMM_LEN - size of a process's name with its NUL: the kernel's TASK_COMM_LEN */
 #define COMM_LEN	16
 
-/** define PRINTABLE_LEN - room for a name of which every byte is written as \xNN */
+/** define PRINTABLE_LEN - size of a name with every byte escaped as \xNN, with its NUL */
 #define PRINTABLE_LEN	(4 * (COMM_LEN - 1) + 1)
 
-/** define DESTINATION_LEN - room for the longest destination: [ADDRESS%SCOPE]:PORT */
+/** define DESTINATION_LEN - size of the longest destination: [ADDRESS%SCOPE]:PORT */
 #define DESTINATION_LEN	(INET6_ADDRSTRLEN + sizeof("[%4294967295]:65535"))
 
 /**
  * struct record - an outbound connection
- * @pid: process, in the initial pid namespace
- * @uid: user, in the initial user namespace
- * @comm: the name as the process has it: any bytes
+ * @pid: process ID in the initial pid namespace
+ * @uid: user ID in the initial user namespace
+ * @comm: unescaped name of the process; may contain any bytes
  * @family: AF_INET or AF_INET6
- * @addr: destination, in network order; the first 4 bytes of it for IPv4
- * @scope: index of the interface of a link-local address, or 0
- * @port: destination's port
+ * @addr: destination address in network byte order; IPv4 uses the first 4 bytes
+ * @scope: interface index of a link-local address, or 0
+ * @port: destination port
  */
 struct record {
 	int pid;
