@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module's lines, from the journal, or where there is none from the kernel's
- * log itself; and when to stop asking for more.
+ * Read the module's lines from the journal, or from /dev/kmsg if there is no journal. Wait
+ * for more lines until a signal arrives or nobody reads the output.
  */
 #include <err.h>
 #include <errno.h>
@@ -26,10 +26,10 @@
 #define JOURNAL_MISSED "e9bf28e6e834481bb6f48f548ad13606"
 
 /**
- * struct source - one of two
+ * struct source - either the journal or /dev/kmsg
  * @journal: the journal, or NULL
- * @kmsg: /dev/kmsg, or -1
- * @sequence: of the line of kmsg that comes next; 0 before the first
+ * @kmsg: file descriptor of /dev/kmsg, or -1
+ * @sequence: expected sequence number of the next line in kmsg; 0 before the first
  */
 struct source {
 	sd_journal *journal;
@@ -48,9 +48,9 @@ static unsigned long long time_of(clockid_t clock)
 }
 
 /**
- * monotonic_usec() - CLOCK_MONOTONIC
+ * monotonic_usec() - read CLOCK_MONOTONIC
  *
- * Return: microseconds.
+ * Return: the time in microseconds.
  */
 unsigned long long monotonic_usec(void)
 {
@@ -58,8 +58,9 @@ unsigned long long monotonic_usec(void)
 }
 
 /*
- * The kernel's log counts from boot, as CLOCK_MONOTONIC does. The epoch is another one only
- * after somebody has set the clock, not because it takes a moment to read two.
+ * The kernel's log counts from boot, like CLOCK_MONOTONIC. Keep the offset between the two
+ * clocks unless somebody has set the clock: it differs a little each time, because the clocks
+ * are not read at the same instant.
  */
 static unsigned long long since_epoch(unsigned long long since_boot)
 {
@@ -76,7 +77,7 @@ static unsigned long long since_epoch(unsigned long long since_boot)
 static int signals = -1;
 
 /**
- * catch_end() - from now on the signals that end a program end a wait_for() instead
+ * catch_end() - let SIGINT, SIGTERM and SIGHUP end wait_for() instead of the program
  */
 void catch_end(void)
 {
@@ -99,19 +100,17 @@ static bool is_sooner(int timeout, uint64_t usec, unsigned long long now)
 }
 
 /**
- * wait_for() - wait for more lines, for the time, or for the end
- * @source: where they come from; NULL for the others only
- * @timeout: milliseconds; -1 for no limit
+ * wait_for() - wait for more lines
+ * @source: where to wait for lines; NULL to wait only for the timeout
+ * @timeout: how long to wait, in milliseconds; -1 for no limit
  *
- * The end is a signal that ends a program, or that nobody reads our output any more.
- *
- * Return: false at the end.
+ * Return: false if a signal has arrived or nobody reads the output any more, otherwise true.
  */
 bool wait_for(struct source *source, int timeout)
 {
 	struct pollfd fds[] = {
 		{ .fd = signals, .events = POLLIN },
-		{ .fd = STDOUT_FILENO },	/* POLLERR where its reader has gone */
+		{ .fd = STDOUT_FILENO },	/* POLLERR if the reader has gone */
 		{ .fd = -1, .events = POLLIN },
 	};
 
@@ -121,7 +120,7 @@ bool wait_for(struct source *source, int timeout)
 
 		fds[2].fd = sd_journal_get_fd(source->journal);
 		fds[2].events = sd_journal_get_events(source->journal);
-		/* Where inotify does not tell, the journal wants to be asked again. */
+		/* Without inotify, the journal must be polled at intervals. */
 		if (sd_journal_get_timeout(source->journal, &usec) >= 0 &&
 		    is_sooner(timeout, usec, now))
 			timeout = usec > now ? (usec - now) / 1000 + 1 : 0;
@@ -137,30 +136,30 @@ bool wait_for(struct source *source, int timeout)
 }
 
 /**
- * flush_output() - let the reader have what was printed
+ * flush_output() - flush standard output
  *
- * Ends the program where it cannot be written. That nobody reads any more is not that:
- * wait_for() tells of it.
+ * Exits on a write error. EPIPE is not an error here: wait_for() reports that nobody reads the
+ * output any more.
  */
 void flush_output(void)
 {
 	if (fflush(stdout) && errno != EPIPE)
-		err(FAILED, "standard output");
+		err(FAILED, "cannot write to standard output");
 }
 
 /* ---- The journal ---- */
 
-/* must(): what the journal has returned, if that is no error */
+/* Exit if the journal has returned an error. */
 static int must(int ret)
 {
 	if (ret < 0) {
 		errno = -ret;
-		err(FAILED, "the journal");
+		err(FAILED, "cannot read the journal");
 	}
 	return ret;
 }
 
-/* The files that there are may be all of an earlier boot. */
+/* All existing journal files may be from earlier boots. */
 static bool journal_is_written(sd_journal *journal)
 {
 	char match[sizeof("_BOOT_ID=") + SD_ID128_STRING_MAX] = "_BOOT_ID=";
@@ -176,7 +175,7 @@ static bool journal_is_written(sd_journal *journal)
 	return written;
 }
 
-/* From its end; false where there is none. */
+/* Open the journal at its end. Returns false if there is none. */
 static bool open_journal(struct source *source)
 {
 	sd_journal *journal;
@@ -188,21 +187,21 @@ static bool open_journal(struct source *source)
 		return false;
 	}
 
-	/* Who writes to /dev/kmsg is in another facility than the kernel's, 0. */
+	/* Facility 0 is the kernel. Lines that processes write to /dev/kmsg have another one. */
 	must(sd_journal_add_match(journal, "_TRANSPORT=kernel", 0));
 	must(sd_journal_add_match(journal, "SYSLOG_FACILITY=0", 0));
 	must(sd_journal_add_disjunction(journal));
 	must(sd_journal_add_match(journal, "MESSAGE_ID=" JOURNAL_MISSED, 0));
 	must(sd_journal_get_fd(journal));
 	must(sd_journal_seek_tail(journal));
-	/* Of an end without an entry sd_journal_next() would never come away. */
+	/* Without an entry before the end, sd_journal_next() would never return another one. */
 	if (!must(sd_journal_previous(journal)))
 		must(sd_journal_seek_head(journal));
 	source->journal = journal;
 	return true;
 }
 
-/* The field's value, NUL-terminated; false if the entry has none. */
+/* Get the value of a field. Returns false if the entry does not have the field. */
 static bool journal_field(sd_journal *journal, const char *name, char *value, size_t size)
 {
 	const void *data;
@@ -240,7 +239,7 @@ static bool next_of_journal(sd_journal *journal, struct message *message)
 
 /* ---- The kernel's log ---- */
 
-/* In place: what is not printable ASCII, and the backslash, is \xNN (kernel/printk/printk.c). */
+/* Unescape in place: \xNN is a backslash or not printable ASCII (kernel/printk/printk.c). */
 static void unescape(char *text)
 {
 	char *to = text;
@@ -265,7 +264,7 @@ static bool next_of_kmsg(struct source *source, struct message *message)
 	char line[4 * MESSAGE_LEN], *text;	/* every byte may be escaped */
 	ssize_t length;
 
-	/* EPIPE: it was overwritten before we came to it; the next one tells how much. */
+	/* EPIPE: lines were overwritten. The next sequence number tells how many. */
 	do {
 		length = read(source->kmsg, line, sizeof(line) - 1);
 	} while (length < 0 && errno == EPIPE);
@@ -285,14 +284,14 @@ static bool next_of_kmsg(struct source *source, struct message *message)
 		message->lost = sequence - source->sequence;
 	source->sequence = sequence + 1;
 	message->usec = since_epoch(usec);
-	if (level >> 3 == 0) {	/* the kernel's own */
+	if (level >> 3 == 0) {	/* the kernel, not a process */
 		unescape(++text);
 		snprintf(message->text, sizeof(message->text), "%s", text);
 	}
 	return true;
 }
 
-/* From its end, which is not sought, but read: of its last line the number is wanted. */
+/* Reads to the end instead of seeking, because the sequence number of the last line is needed. */
 static void open_kmsg(struct source *source)
 {
 	struct message message;
@@ -301,7 +300,7 @@ static void open_kmsg(struct source *source)
 	source->kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (source->kmsg < 0 && (errno == EPERM || errno == EACCES))
 		errx(NOT_PERMITTED,
-		     "only root and the groups adm and systemd-journal may read the log: ask for that, or try sudo.");
+		     "only root and the groups adm and systemd-journal may read the log: ask to be added, or try sudo.");
 	if (source->kmsg < 0)
 		err(FAILED, "/dev/kmsg");
 	do
@@ -312,10 +311,10 @@ static void open_kmsg(struct source *source)
 /* ---- Either ---- */
 
 /**
- * source_open() - from now on
- * @kmsg: the kernel's log, also where there is a journal
+ * source_open() - open the log for lines from now on
+ * @kmsg: read /dev/kmsg even if there is a journal
  *
- * Ends the program where there is nothing to read.
+ * Exits if neither can be read.
  *
  * Return: the source.
  */
@@ -332,11 +331,11 @@ struct source *source_open(bool kmsg)
 }
 
 /**
- * source_next() - the next line of the module's, or of what was lost
- * @source: from here
- * @message: filled in
+ * source_next() - read the next line of the module, or the next number of lost lines
+ * @source: the source
+ * @message: where to store the line
  *
- * Return: whether there is one; if not, wait_for() it.
+ * Return: true if there is a line; otherwise wait_for() the next one.
  */
 bool source_next(struct source *source, struct message *message)
 {
@@ -348,8 +347,8 @@ bool source_next(struct source *source, struct message *message)
 }
 
 /**
- * source_close() - after the last line
- * @source: of which
+ * source_close() - close the log
+ * @source: the source, or NULL
  */
 void source_close(struct source *source)
 {
@@ -363,8 +362,8 @@ void source_close(struct source *source)
 }
 
 /**
- * say_state() - say so if there can be no lines for now
- * @logging_matters: the switch has to be on
+ * say_state() - tell the user if no lines can arrive for now
+ * @logging_matters: whether the switch must be on
  */
 void say_state(bool logging_matters)
 {
@@ -374,7 +373,7 @@ void say_state(bool logging_matters)
 	if (file)
 		fclose(file);
 	if (on == EOF)
-		warnx("the livepatch is not in force; see: tcp-connect-logger status");
+		warnx("the livepatch is not active; see: tcp-connect-logger status");
 	else if (on == '0' && logging_matters)
 		warnx("logging is off; to switch it on: tcp-connect-logger enable");
 }

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Where the module's lines come from, and for how long.
+ * Read the module's lines from the log, and wait for more.
  */
 #ifndef SOURCE_H
 #define SOURCE_H
 
 #include <stdbool.h>
 
-/* Exit statuses, those of tcp-connect-logger(8) */
+/* Exit statuses; see tcp-connect-logger(8) */
 enum status { DONE = 0, FAILED = 1, USAGE = 2, NOT_PERMITTED = 4 };
 
-/** define MESSAGE_LEN - of a message with its NUL: PRINTKRB_RECORD_MAX of the kernel, and more */
+/** define MESSAGE_LEN - size of a message with its NUL, above PRINTKRB_RECORD_MAX */
 #define MESSAGE_LEN	2048
 
 /**
  * struct message - a line of the kernel's log
- * @usec: when, in microseconds since the epoch
- * @lost: how many lines the log has lost before it
- * @text: without level and time, NUL-terminated; empty if it is not the kernel's
+ * @usec: time in microseconds since the epoch
+ * @lost: number of lines that were lost before this one
+ * @text: the line without level and time; empty if the kernel did not write it
  */
 struct message {
 	unsigned long long usec;

@@ -242,7 +242,7 @@ usage() {
 	done
 	exits "follow by anybody" 4 runuser -u nobody -- tcp-connect-logger follow
 	equals "follow by anybody: says" \
-		"tcp-connect-logger: only root and the groups adm and systemd-journal may read the log: ask for that, or try sudo." "$output"
+		"tcp-connect-logger: only root and the groups adm and systemd-journal may read the log: ask to be added, or try sudo." "$output"
 	useradd -G adm carol
 	starts adm setpriv --reuid carol --regid carol --init-groups tcp-connect-logger follow --comm alpha
 	connection -n alpha blocking 127.0.0.1 9
@@ -409,7 +409,7 @@ unpack tcp-connect-logger
 starts early tcp-connect-logger follow
 load "$ko"
 equals "not loaded: follow says so" \
-	"tcp-connect-logger: the livepatch is not in force; see: tcp-connect-logger status" "$(head -n 1 /tmp/early.err)"
+	"tcp-connect-logger: the livepatch is not active; see: tcp-connect-logger status" "$(head -n 1 /tmp/early.err)"
 starts off tcp-connect-logger follow
 equals "off: follow says so" \
 	"tcp-connect-logger: logging is off; to switch it on: tcp-connect-logger enable" "$(cat /tmp/off.err)"
