@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * follow - the records of tcp_connect_logger as they come; tcp-connect-logger(8)
+ * follow - show the records of tcp_connect_logger as they arrive; see tcp-connect-logger(8)
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -24,32 +24,32 @@
 static const char usage[] =
 	"usage: tcp-connect-logger follow [OPTION...]\n"
 	"\n"
-	"Shows each connection as it is logged, until interrupted: in columns on a terminal,\n"
-	"else a line each, the time and the record as the kernel's log has it.\n"
+	"Show each connection as it is logged, until interrupted. The output has columns on a\n"
+	"terminal; otherwise each line has the time and the record as in the kernel's log.\n"
 	"\n"
-	"  --json          one JSON object each\n"
-	"  --comm PATTERN  only of processes with such a name; * ? [...] as in a shell\n"
-	"  --pid PID       only of this process\n"
-	"  --user USER     only of this user, a name or a number\n"
-	"  --port PORT     only to this port\n"
-	"  --net NETWORK   only to this network: 192.0.2.0/24, 2001:db8::/32, or an address\n"
-	"  --kmsg          from the kernel's log, also where there is a journal\n"
-	"  --help\n"
+	"  --comm PATTERN  show only processes with this name; * ? [...] work as in a shell\n"
+	"  --json          print one JSON object per record\n"
+	"  --kmsg          read the kernel's log even if there is a journal\n"
+	"  --net NETWORK   show only this network: 192.0.2.0/24, 2001:db8::/32, or an address\n"
+	"  --pid PID       show only this process\n"
+	"  --port PORT     show only this port\n"
+	"  --user USER     show only this user, given by name or number\n"
+	"  --help          show this help\n"
 	"\n"
-	"An option that is given more than once means any of its values.\n";
+	"If an option is given more than once, any of its values matches.\n";
 
-/* ---- What is wanted ---- */
+/* ---- Filters ---- */
 
 enum kind { BY_COMM, BY_PID, BY_USER, BY_PORT, BY_NET, NR_KINDS };
 
 /**
- * struct filter - what one option asks for
- * @kind: which of the others it has
- * @pattern: of a name
- * @number: of a process, a user or a port
- * @family: of a network
- * @addr: of a network, in network order
- * @bits: of it that count
+ * struct filter - a filter option of the command line
+ * @kind: type of the filter, which says which members are used
+ * @pattern: pattern for the name of the process
+ * @number: process ID, user ID or port
+ * @family: address family of the network
+ * @addr: address of the network in network byte order
+ * @bits: prefix length of the network
  */
 struct filter {
 	enum kind kind;
@@ -97,7 +97,7 @@ static void add_filter(enum kind kind, const char *text)
 	switch (kind) {
 	case BY_PID:
 		if (!parse_number(text, INT_MAX, &filter.number))
-			errx(USAGE, "a process is a number, not %s", text);
+			errx(USAGE, "a process ID is a number, not %s", text);
 		break;
 	case BY_USER:
 		if (!parse_user(text, &filter.number))
@@ -157,9 +157,12 @@ static bool is_wanted(const struct record *record)
 	return !memcmp(asked, met, sizeof(met));
 }
 
-/* ---- How it is shown ---- */
+/* ---- Output ---- */
 
-/* NULL if nobody has that number. To ask may cost a connection, which is a record too. */
+/*
+ * Returns NULL if there is no such user. Results are cached: a lookup may make a connection,
+ * which is logged too.
+ */
 static const char *user_name(uid_t uid)
 {
 	static struct known {
@@ -215,7 +218,7 @@ static void print_line(const struct message *message, const struct record *recor
 	printf("%s %s\n", time_text(message->usec), strchr(message->text, ' ') + 1);
 }
 
-/* JSON is UTF-8: what is not becomes U+FFFD. */
+/* JSON is UTF-8: replace invalid bytes by U+FFFD. */
 static json_t *json_comm(const char *comm)
 {
 	char text[sizeof("\xef\xbf\xbd") * COMM_LEN], *to = text;
@@ -252,7 +255,7 @@ static void print_json(const struct message *message, const struct record *recor
 				 "dport", (int)record->port);
 
 	if (!json)
-		errx(FAILED, "no memory");
+		errx(FAILED, "out of memory");
 	json_dumpf(json, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(json);
@@ -312,7 +315,8 @@ int main(int argc, char **argv)
 		}
 	}
 	if (optind < argc)
-		errx(USAGE, "what is %s? See: tcp-connect-logger follow --help", argv[optind]);
+		errx(USAGE, "unexpected argument: %s. See: tcp-connect-logger follow --help",
+		     argv[optind]);
 
 	setlocale(LC_CTYPE, json ? "C.UTF-8" : "");
 	catch_end();
@@ -329,7 +333,7 @@ int main(int argc, char **argv)
 		struct message message;
 		int n = 0;
 
-		/* Not for ever: somebody may want to end it. */
+		/* Limited, so that signals are checked now and then. */
 		while (n < 1000 && source_next(source, &message)) {
 			show(&message, print);
 			n++;
