@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * top - which processes connect where, most first; tcp-connect-logger(8)
+ * top - show which processes connect where, sorted by count; see tcp-connect-logger(8)
  *
- * The kernel counts, by hist triggers on the trace event in a trace instance of our own
- * (Documentation/trace/histogram.rst). Where it takes no events of a livepatch, the
- * records in the log are counted here.
+ * The kernel counts with hist triggers on the trace event, in our own trace instance
+ * (Documentation/trace/histogram.rst). If it does not accept trace events from a livepatch,
+ * this program counts the records in the log.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -26,21 +26,22 @@
 static const char usage[] =
 	"usage: tcp-connect-logger top [OPTION...]\n"
 	"\n"
-	"Shows which processes, by their names, connect where, and how often since it was\n"
-	"started, most first, until interrupted: in place on a terminal, else one table after\n"
+	"Show which processes connect where, sorted by the number of connections, until\n"
+	"interrupted. On a terminal the table is updated in place; otherwise one table follows\n"
 	"another.\n"
 	"\n"
-	"  --interval SECONDS  how long until the next; 2\n"
-	"  --count N           end after so many\n"
-	"  --kmsg              count what is logged, in the kernel's log, also where there\n"
-	"                      is the trace event or a journal\n"
-	"  --help\n";
+	"  --count N           exit after N tables\n"
+	"  --interval SECONDS  time between two tables (default 2)\n"
+	"  --kmsg              count the records in the kernel's log even if there is a trace\n"
+	"                      event or a journal\n"
+	"  --help              show this help\n";
 
 /**
- * struct row - connections of a name to a destination
- * @record: name and destination, all else 0; IPv6 of a histogram without port
- * @count: how many since the start
- * @before: how many of them were shown before
+ * struct row - connections from one process name to one destination
+ * @record: name and destination; all other members are 0. The kernel's histograms do not
+ *	give a port for IPv6, which is then 0.
+ * @count: number of connections since the start
+ * @before: value of @count in the previous table
  */
 struct row {
 	struct record record;
@@ -48,12 +49,12 @@ struct row {
 };
 
 static void *rows;		/* a tree, tsearch(3) */
-static struct row **order;	/* its rows, in the order in which they are shown */
+static struct row **order;	/* the same rows, sorted for output */
 static size_t nr_rows;
 static unsigned long long total;		/* connections */
-static unsigned long long missed;	/* connections, or lines of the log, that are in no row */
+static unsigned long long missed;	/* connections or log lines that are in no row */
 
-/* Records have no holes that matter: they are cleared before they are filled. */
+/* Padding does not matter: records are cleared before they are filled in. */
 static int compare_rows(const void *a, const void *b)
 {
 	const struct row *x = a, *y = b;
@@ -90,8 +91,8 @@ static struct row *row_of(const struct record *record)
 #define EVENT "tcp_connect"
 
 /*
- * A trigger takes three keys (TRACING_MAP_KEYS_MAX), and an IPv6 address is two. So its
- * ports are counted by themselves.
+ * A trigger takes at most three keys (TRACING_MAP_KEYS_MAX), and an IPv6 address needs two.
+ * So a separate trigger collects the ports of IPv6 addresses.
  */
 static const char * const triggers[] = {
 	"hist:keys=comm,daddr,dport:size=16384 if family == 2",
@@ -99,7 +100,7 @@ static const char * const triggers[] = {
 	"hist:keys=daddr6_hi,daddr6_lo,dport:size=16384 if family == 10",
 };
 
-/* A port that an IPv6 address was asked for at. */
+/* An IPv6 address and a port that was connected to. */
 struct port {
 	unsigned char addr[sizeof(struct in6_addr)];
 	unsigned int port;
@@ -112,7 +113,7 @@ static size_t nr_ports;
 
 static struct tracefs_instance *instance;
 
-/* Of one that was killed. */
+/* Remove the instance of a top that was killed. */
 static int remove_dead(const char *name, void *context)
 {
 	struct tracefs_instance *dead;
@@ -129,11 +130,11 @@ static int remove_dead(const char *name, void *context)
 	return 0;
 }
 
-/* The triggers go with it (__remove_instance() in kernel/trace/trace.c). */
+/* This also removes its triggers (__remove_instance() in kernel/trace/trace.c). */
 static void remove_instance(void)
 {
 	if (tracefs_instance_destroy(instance))
-		warn("the trace instance %s is left behind", tracefs_instance_get_name(instance));
+		warn("cannot remove the trace instance %s", tracefs_instance_get_name(instance));
 	tracefs_instance_free(instance);
 }
 
@@ -145,16 +146,17 @@ static void make_instance(void)
 	snprintf(name, sizeof(name), INSTANCE "%d", getpid());
 	instance = tracefs_instance_create(name);
 	if (!instance)
-		err(FAILED, "a trace instance");
+		err(FAILED, "cannot create a trace instance");
 	atexit(remove_instance);
 	for (size_t i = 0; i < sizeof(triggers) / sizeof(*triggers); i++)
 		if (tracefs_event_file_append(instance, SYSTEM, EVENT, "trigger", triggers[i]) < 0)
-			err(FAILED, "the trigger %s", triggers[i]);
+			err(FAILED, "cannot set the trigger %s", triggers[i]);
 }
 
 /*
- * What the name in an entry has behind it; a name has any bytes, line ends among them, but
- * at most 15, and is filled up with spaces to more than that.
+ * Parse the name in an entry. Returns the text after the name, or NULL. A name may contain any
+ * bytes, including newlines. It has at most 15 bytes, and the kernel pads it with spaces to
+ * more than that.
  */
 static const char *take_comm(const char *text, char comm[COMM_LEN])
 {
@@ -187,8 +189,8 @@ static void add_port(const unsigned char *addr, unsigned int port)
 }
 
 /*
- * What follows an entry, of hist_trigger_print_key() in kernel/trace/trace_events_hist.c;
- * NULL if it is not one of those that are expected.
+ * Parse an entry, as printed by hist_trigger_print_key() in kernel/trace/trace_events_hist.c.
+ * Returns the text after the entry, or NULL if the format is unknown.
  */
 static const char *take_entry(const char *text)
 {
@@ -228,7 +230,7 @@ static const char *take_entry(const char *text)
 		put_number(record.addr, high, 8);
 		put_number(record.addr + 8, low, 8);
 		add_port(record.addr, port);
-		count = 0;	/* those are in the others */
+		count = 0;	/* counted by the other IPv6 trigger */
 	} else {
 		return NULL;
 	}
@@ -243,7 +245,7 @@ static void read_histograms(void)
 	unsigned long long dropped;
 
 	if (!hist)
-		err(FAILED, "the kernel's histogram");
+		err(FAILED, "cannot read the kernel's histogram");
 	total = 0;
 	missed = 0;
 	nr_ports = 0;
@@ -251,7 +253,7 @@ static void read_histograms(void)
 		if (*text == '{') {
 			text = take_entry(text);
 			if (!text)
-				errx(FAILED, "this version does not know such histograms");
+				errx(FAILED, "the kernel's histogram has an unknown format");
 		} else if (!strncmp(text, "    Dropped: ", strlen("    Dropped: "))) {
 			dropped = strtoull(text + strlen("    Dropped: "), NULL, 10);
 			missed += dropped;
@@ -262,7 +264,7 @@ static void read_histograms(void)
 	free(hist);
 }
 
-/* Behind the address, if there is just one. */
+/* The port of an IPv6 address, or "*" unless there is exactly one. */
 static const char *port_of(const struct record *record)
 {
 	static char text[sizeof("65535")];
@@ -282,15 +284,15 @@ static const char *port_of(const struct record *record)
 static void count_message(const struct message *message)
 {
 	struct record record;
-	unsigned long held_back;
+	unsigned long suppressed;
 
 	missed += message->lost;
 	if (record_parse(message->text, &record)) {
 		row_of(&record)->count++;
 		total++;
 	} else if (sscanf(message->text, "tcp_connect_logger: %lu connections not logged",
-			  &held_back) == 1) {
-		missed += held_back;
+			  &suppressed) == 1) {
+		missed += suppressed;
 	}
 }
 
@@ -298,7 +300,7 @@ static void read_log(struct source *source)
 {
 	struct message message;
 
-	/* Not for ever: somebody may want to see it. */
+	/* Limited, so that the table is shown in time. */
 	for (int n = 0; n < 10000 && source_next(source, &message); n++)
 		count_message(&message);
 }
@@ -322,7 +324,7 @@ static void show(void)
 
 	qsort(order, nr_rows, sizeof(*order), compare_counts);
 	if (terminal) {
-		fputs("\033[H\033[J", stdout);	/* from the first line, what is there goes */
+		fputs("\033[H\033[J", stdout);	/* cursor to the top, clear the screen */
 		if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_row > 4 &&
 		    shown > size.ws_row - 4u)
 			shown = size.ws_row - 4;
@@ -352,7 +354,7 @@ static void show(void)
 	flush_output();
 }
 
-/* until_next(): count for so many milliseconds; false at the end */
+/* Count for @interval milliseconds. Returns false if the program has to end. */
 static bool until_next(struct source *source, int interval)
 {
 	unsigned long long now = monotonic_usec(), end = now + interval * 1000ULL;
@@ -410,7 +412,8 @@ int main(int argc, char **argv)
 		}
 	}
 	if (optind < argc)
-		errx(USAGE, "what is %s? See: tcp-connect-logger top --help", argv[optind]);
+		errx(USAGE, "unexpected argument: %s. See: tcp-connect-logger top --help",
+		     argv[optind]);
 
 	setlocale(LC_CTYPE, "");
 	catch_end();
