@@ -87,7 +87,7 @@ users() {
 	status_is "alice of adm: enabled" 0 "$is_loaded" enabled on
 	for command in enable disable; do
 		exits "nobody: $command" 4 as nobody tcp-connect-logger $command
-		says "nobody: $command" "only root and the group adm may switch the logger: ask for that, or try sudo."
+		says "nobody: $command" "only root and the group adm may switch logging: ask to be added, or try sudo."
 	done
 	exits "nobody: status" 0 as nobody tcp-connect-logger status
 	equals "nobody: status is what root sees, but for the event" \
@@ -176,7 +176,7 @@ bypassed() {
 	exits "bypassed: enable" 3 tcp-connect-logger enable
 	says "bypassed: enable" "switched on, but the livepatch is $state."
 	exits "bypassed: reload" 1 tcp-connect-logger reload
-	says "bypassed: reload" "the livepatch rival has tcp_v4_connect too, and while it is there ours cannot be loaded again: still loaded, logging is on."
+	says "bypassed: reload" "the livepatch rival also patches tcp_v4_connect, so this one could not be loaded again: still loaded, logging is on."
 	status_is "bypassed: as it was" 3 "$is_loaded" "$state" on
 	mark
 	fails "bypassed: connections are the rival's" curl -s http://127.0.0.1:80/
@@ -201,7 +201,7 @@ replaced() {
 	insmod /payload/rival.ko replace=1
 	succeeds "replaced: the kernel takes ours away" wait_until 60 test ! -d $patch
 	wait_until 60 transition_over $rival
-	state="nothing is logged; load it again after that one: tcp-connect-logger reload"
+	state="nothing is logged; to load it again: tcp-connect-logger reload"
 	status_is "replaced" 3 "$is_loaded" "replaced by rival: $state" on
 	exits "replaced: enable" 3 tcp-connect-logger enable
 	says "replaced: enable" "switched on, but the livepatch is replaced by rival: $state."
@@ -278,7 +278,7 @@ in_transition() {
 
 	insmod /payload/rival.ko
 	exits "another in transition: unload" 5 tcp-connect-logger unload --timeout 2
-	says "another in transition: unload" "the livepatch rival is in transition and lets no other change: still loaded, logging is on."
+	says "another in transition: unload" "the livepatch rival is in transition and blocks this one: still loaded, logging is on."
 	equals "another in transition: as it was" "1 0" "$(cat $patch/enabled $patch/transition | tr '\n' ' ' | sed 's/ $//')"
 	rmmod stall
 	wait_until 60 transition_over $rival

@@ -89,7 +89,7 @@ not_in_dkms() {
 if takes_events; then
 	event_state=off event_line="tcp_connect_logger:tcp_connect, off"
 else
-	event_state=none event_line="none: this kernel takes no trace events of a livepatch"
+	event_state=none event_line="none: this kernel does not accept trace events from a livepatch"
 fi
 
 # status_is NAME STATUS MODULE LIVEPATCH LOGGING [KERNEL [PACKAGE]]: what "status"
