@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Completion of tcp-connect-logger for bash, loaded by bash-completion
+# Bash completion for tcp-connect-logger; bash-completion loads this file
 
 _tcp_connect_logger() {
 	local words=
