@@ -180,7 +180,7 @@ neighbours() {
 		cp -a /payload/modules /payload/src /tmp
 		cp /payload/livepatch-sample.c "$sources/unsupported.c" /tmp/modules
 		succeeds "$one: the neighbours are built" \
-			make -C "/usr/src/linux-headers-$one" M=/tmp/modules TCL_VERSION="$version" modules
+			make -C "/usr/src/linux-headers-$one" M=/tmp/modules TCL_VERSION="$version" $without_btf modules
 		mv /tmp/modules/tcp-connect-logger.ko "/payload/$one/unsupported.ko"
 		cp /tmp/modules/*.ko "/payload/$one"
 	done

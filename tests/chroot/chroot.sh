@@ -11,6 +11,9 @@ headers=/usr/src/linux-headers-$kernel
 version=$(dpkg-deb -f /payload/*.deb Version)
 sources=/usr/src/tcp-connect-logger-$version
 
+# For make
+without_btf=CONFIG_DEBUG_INFO_BTF_MODULES=
+
 # one_kernel: only the first remains
 one_kernel() {
 	find /lib/modules -mindepth 1 -maxdepth 1 ! -name "$kernel" -exec rm -r {} +
@@ -25,9 +28,10 @@ all_files() {
 		grep -v -e '^/var/lib/dkms/mok\.' -e /.rpmdb -e /var/lib/rpm | sort
 }
 
-# build ARGUMENT...: compile the sources, as a user's make would
+# build ARGUMENT...: compile the sources, as a user's make would, but without BTF: reading the
+# kernel's takes longer than compiling the module
 build() {
-	make -C "$headers" "M=$sources" "TCL_VERSION=$version" modules "$@" 2>&1
+	make -C "$headers" "M=$sources" "TCL_VERSION=$version" $without_btf modules "$@" 2>&1
 }
 
 # Its module, however it is compressed
