@@ -43,7 +43,7 @@ help:
 	@echo 'make check                 run the tests that need neither root nor guests (1 minute)'
 	@echo 'make test                  run the suite (30 minutes); TESTS="bare ..." KERNELS="7.*" select a part'
 	@echo 'make test-all              run every test on every kernel, also what make test leaves out'
-	@echo 'make matrix                build and run on every Debian kernel: the table of README.md'
+	@echo 'make matrix                build and run on every Debian kernel: docs/kernels.md'
 	@echo 'make shell KERNELS="7.*"   open a shell in a guest with this kernel; with systemd: GUEST=bookworm'
 	@echo 'make bench                 measure what a connect costs, beside other tools: bench/results; QUICK=1: a part'
 
@@ -94,7 +94,7 @@ install-tools: tools
 	$(INSTALL) -m 755 -t $(DESTDIR)$(libexecdir)/$(NAME) $(build)/follow $(build)/top
 	$(INSTALL) -t $(DESTDIR)$(unitdir) fleet/$(NAME)-metrics.service fleet/$(NAME)-metrics.timer
 	$(INSTALL) -t $(DESTDIR)$(docdir)/examples $(wildcard fleet/*.conf fleet/*.rulebase)
-	$(INSTALL) fleet/README $(DESTDIR)$(docdir)/README.fleet
+	$(INSTALL) docs/fleet.md $(DESTDIR)$(docdir)/fleet.md
 
 # debs=all and rpms=--without=tools build only the module's package.
 debs = binary
@@ -155,4 +155,7 @@ shell:
 bench:
 	bench/run
 
-.PHONY: all help modules clean tools install install-tools deb rpm repo demo check test test-all matrix shell bench
+cast:
+	tests/cast
+
+.PHONY: all help modules clean tools install install-tools deb rpm repo demo check test test-all matrix shell bench cast

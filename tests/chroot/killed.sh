@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # killed.sh POINTS KERNEL... - dpkg and rpm are killed in the midst of an upgrade, with all that
-# they have started, at each point that has a name: what README says finishes it
+# they have started, at each point that has a name: what docs/packaging.md says finishes it
 #
 # where: chroot
 # on: bookworm

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # cut.sh ALL - the power goes in the midst of an install and of upgrades, in a guest with
-# systemd: the boot after it is none the worse, and what README says finishes the job
+# systemd: the boot after it is none the worse, and what docs/packaging.md says finishes the job
 #
 # where: systemd
 # on: bookworm
@@ -30,7 +30,7 @@ after_cut() {
 	matches "$1: dpkg knows" "*$package*" "$(dpkg --audit)"
 }
 
-# finished NAME FROM TO: by what README says
+# finished NAME FROM TO: by what docs/packaging.md says
 finished() {
 	succeeds "$1: dpkg --configure -a" dpkg --configure -a
 	[ "$2" = "$3" ] || swapped "$1" "$2" "$3"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# demo.sh - what README shows, in a guest with systemd; over one reboot
+# demo.sh - the package at work, in a guest with systemd; over one reboot
 
 # shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# examples.sh - every command that README and the man pages show, in tools.sh's guest, but
-# those of README's sections that other tests go through
+# examples.sh - every command that README, docs/ and the man pages show, in tools.sh's guest, except
+# those of the sections that other tests go through
 
 # shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
@@ -16,13 +16,15 @@ in_man() {
 	}'
 }
 
-# Not here: what make does (by hand), the repositories (package.sh, rpm.sh), and what
-# needs a firmware with Secure Boot. What is no command is the log, or a rule of udev.
-in_readme() {
-	awk '/^## / { section = $0 }
-		section ~ /See it work|Fedora|A repository|Secure Boot|How it works/ { next }
-		/^    / { print substr($0, 5) }' /payload/README.md |
-		grep -v -e '^make ' -e '^tcp_connect_logger: ' -e '^… ' -e '^SUBSYSTEM=='
+# in_document FILE...: in their fences, all lines of sh, and what follows the prompt in console.
+# Not here: what other tests do, and what needs a firmware with Secure Boot.
+in_document() {
+	cat "$@" | awk '
+		/^#+ / && !fence { section = $0 }
+		/^```/ { fence = fence ? "" : substr($0, 4); next }
+		section ~ /Try it first|A repository|Secure Boot/ { next }
+		fence == "sh" { print }
+		fence == "console" && sub(/^# /, "") { print }'
 }
 
 # What goes on until it is interrupted may do so for five seconds. Logging is on.
@@ -63,10 +65,10 @@ depmod
 	in_man man8/tcp-connect-logger.8
 	in_man man4/tcp_connect_logger.4
 } | all_run "man pages"
-in_readme | all_run README
-nothing_left "README, how to take it out by hand"
+in_document /payload/README.md /payload/docs/*.md | all_run documents
+nothing_left "documents, how to remove it by hand"
 
-# What the command says of itself is in its man page, and its options in README or there.
+# What --help lists is in the man page.
 words_of() {
 	"$@" --help | grep -o -E -e '--[a-z]+|^  [a-z]+' | sort -u
 }

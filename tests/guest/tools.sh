@@ -6,7 +6,7 @@
 #
 # where: tracers
 # on: trixie
-# payload: deb tools-deb module connect cost tests/guest/examples.sh README.md
+# payload: deb tools-deb module connect cost tests/guest/examples.sh README.md docs
 # arguments: /payload/tcp-connect-logger.ko
 
 # shellcheck source=tests/rig/lib.sh

@@ -43,7 +43,7 @@ die() {
 # Roots, disk images and mounts need root.
 become_root() {
 	[ "$(id -u)" = 0 ] ||
-		exec sudo --preserve-env=ALL,MATRIX,SUITES,KERNELS,GUEST,TESTS,QUICK,ACCEL,TCL_CACHE "$0" "$@"
+		exec sudo --preserve-env=ALL,MATRIX,SUITES,KERNELS,GUEST,RUN,TESTS,QUICK,ACCEL,TCL_CACHE "$0" "$@"
 	mkdir -p "$cache" "$work"
 }
 

@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# cast.sh - follow and top on a terminal, for make cast, see tests/cast
+
+# shellcheck source=tests/rig/lib.sh
+. /payload/lib.sh
+
+address=192.0.2.80
+
+# connections: of some programs, without an end
+connections() {
+	while :; do
+		curl -s -o /dev/null http://$address/
+		setpriv --reuid www-data --regid www-data --clear-groups curl -s "http://[2001:db8::80]:8080/"
+		sleep 0.3
+		setpriv --reuid nobody --regid nogroup --clear-groups bash -c "exec 3<>/dev/tcp/$address/5432"
+		bash -c 'exec 3<>/dev/tcp/127.0.0.1/80'
+		sleep 0.4
+	done >/dev/null 2>&1
+}
+
+# types COMMAND: at a prompt, as a person would
+types() {
+	printf '# '
+	printf %s "$1" | while IFS= read -r -n 1 character; do
+		printf %s "${character:- }"
+		sleep 0.05
+	done
+	sleep 0.5
+	echo
+}
+
+# interrupted SECONDS COMMAND: typed, and ended by ^C
+interrupted() {
+	types "$2"
+	# shellcheck disable=SC2086 # words
+	timeout -s INT "$1" $2
+	echo "^C"
+	sleep 1
+}
+
+stty cols 80 rows 20
+export TERM=xterm LC_ALL=C.UTF-8
+{
+	unpack tcp-connect-logger-dkms
+	unpack tcp-connect-logger
+	load /payload/tcp-connect-logger.ko
+	mkdir -p /tmp/www
+	echo "a page" >/tmp/www/index.html
+	busybox httpd -p 80 -h /tmp/www
+	ip address add $address/32 dev lo
+	ip address add 2001:db8::80/128 dev lo nodad
+	connections &
+	wait_until 60 curl -s http://$address/
+	tcp-connect-logger top --count 1 # its libraries are read
+} >/dev/null 2>&1
+
+printf '\033[H\033[2J%s\r' "begin cast"
+types "tcp-connect-logger enable"
+tcp-connect-logger enable
+interrupted 6 "tcp-connect-logger follow"
+interrupted 8 "tcp-connect-logger top"
+types "tcp-connect-logger disable"
+tcp-connect-logger disable
+types ""
+sleep 2
