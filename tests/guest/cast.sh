@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# cast.sh - follow and top on a terminal, for make cast, see tests/cast
+# cast.sh - follow and top on a terminal, for tests/cast
 
 # shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
 
 address=192.0.2.80
 
-# connections: of some programs, without an end
+# connections: some programs connect, again and again
 connections() {
 	while :; do
 		curl -s -o /dev/null http://$address/
@@ -20,7 +20,7 @@ connections() {
 	done >/dev/null 2>&1
 }
 
-# types COMMAND: at a prompt, as a person would
+# types COMMAND: show it at a prompt, character by character
 types() {
 	printf '# '
 	printf %s "$1" | while IFS= read -r -n 1 character; do
@@ -31,7 +31,7 @@ types() {
 	echo
 }
 
-# interrupted SECONDS COMMAND: typed, and ended by ^C
+# interrupted SECONDS COMMAND: type and run it, and interrupt it after that time
 interrupted() {
 	types "$2"
 	# shellcheck disable=SC2086 # words
@@ -53,14 +53,14 @@ export TERM=xterm LC_ALL=C.UTF-8
 	ip address add 2001:db8::80/128 dev lo nodad
 	connections &
 	wait_until 60 curl -s http://$address/
-	tcp-connect-logger top --count 1 # its libraries are read
+	tcp-connect-logger top --count 1 # so that it starts fast below
 } >/dev/null 2>&1
 
-printf '\033[H\033[2J%s\r' "begin cast"
+printf 'begin cast\033[H\033[2J'
 types "tcp-connect-logger enable"
 tcp-connect-logger enable
-interrupted 6 "tcp-connect-logger follow"
-interrupted 8 "tcp-connect-logger top"
+interrupted 4 "tcp-connect-logger follow"
+interrupted 7 "tcp-connect-logger top"
 types "tcp-connect-logger disable"
 tcp-connect-logger disable
 types ""
