@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# cast.sh - follow and top on a terminal, for make cast, see tests/cast
+# cast.sh - follow and top on a terminal, recorded by make cast; see tests/cast
 
 # shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
 
 address=192.0.2.80
 
-# connections: of some programs, without an end
+# connections: several programs connect, in an endless loop
 connections() {
 	while :; do
 		curl -s -o /dev/null http://$address/
@@ -20,7 +20,7 @@ connections() {
 	done >/dev/null 2>&1
 }
 
-# types COMMAND: at a prompt, as a person would
+# types COMMAND: type it at a prompt, as a person would
 types() {
 	printf '# '
 	printf %s "$1" | while IFS= read -r -n 1 character; do
@@ -31,7 +31,7 @@ types() {
 	echo
 }
 
-# interrupted SECONDS COMMAND: typed, and ended by ^C
+# interrupted SECONDS COMMAND: type it, and interrupt it with ^C after SECONDS
 interrupted() {
 	types "$2"
 	# shellcheck disable=SC2086 # words
@@ -53,7 +53,7 @@ export TERM=xterm LC_ALL=C.UTF-8
 	ip address add 2001:db8::80/128 dev lo nodad
 	connections &
 	wait_until 60 curl -s http://$address/
-	tcp-connect-logger top --count 1 # its libraries are read
+	tcp-connect-logger top --count 1 # reads its libraries into the page cache
 } >/dev/null 2>&1
 
 printf '\033[H\033[2J%s\r' "begin cast"
