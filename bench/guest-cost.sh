@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# guest-cost.sh ROUND BURST COUNT SUBJECT... - what each of these costs a connect, in a guest with
-# systemd in which an instruction takes a nanosecond
+# guest-cost.sh ROUND BURST COUNT SUBJECT... - measure what each subject adds to a connect, in a
+# guest with systemd in which an instruction takes a nanosecond
 #
-# BURST is of how many connections flat out it is counted what is kept; 0, not at all. COUNT
-# is how many that fail at once are counted at the most, a tenth of that to a listener.
-# Prints, split by tabs: bench ROUND SUBJECT MEASURE VALUE. A subject that is not to be
-# had here is left out.
+# To count how many records a subject keeps, it makes BURST connections at full speed; 0 skips this.
+# It measures at most COUNT connects that fail at once, and COUNT / 10 to a listener.
+# Prints, separated by tabs: bench ROUND SUBJECT MEASURE VALUE. It skips a subject that this
+# guest does not have.
 
 # shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
@@ -21,13 +21,13 @@ result() {
 	printf 'bench\t%s\t%s\t%s\t%s\n' "$round" "$subject" "$1" "$2"
 }
 
-# cost ARGUMENT...: with what the thread and the machine take in $thread, $whole
+# cost ARGUMENT...: set $thread and $whole to the cost for the thread and for the machine
 cost() {
 	figures=$(/payload/cost "$@") || figures="- -"
 	thread=${figures% *} whole=${figures#* }
 }
 
-# consume COMMAND...: in the background; what it prints goes to $out
+# consume COMMAND...: run it in the background; its output goes to $out
 consume() {
 	"$@" >$out 2>/tmp/stderr &
 	consumer=$!
@@ -41,8 +41,8 @@ ours() {
 	load /payload/tcp-connect-logger.ko rate_limit=1000000 "$@"
 }
 
-# ---- The subjects: start_X, fails if it is not to be had; kept_X, its records, if any;
-# stop_X, if there is more to it than to unload ours and to end the consumer
+# ---- The subjects. start_X fails if X is not available. kept_X, if defined, prints the number
+# of records. stop_X, if defined, does more than unload our module and end the consumer.
 
 start_nothing() { :; }
 
@@ -148,24 +148,24 @@ memory() {
 	sed -n "s/^$1 \([0-9]*\) .*/\1/p" /proc/modules
 }
 
-# ready: what starts slowly has seen a connect, or does not at all
+# ready: a tool that starts slowly has seen a connect
 ready() {
 	/payload/cost -n 1 listener 127.0.0.1 7777 >/dev/null
 	sleep 1
 	[ "$("kept_$subject" 2>/dev/null)" != 0 ]
 }
 
-# burst KIND: how many of $burst connections flat out are kept, in $kept
+# burst KIND: set $kept to the number of records of $burst connections, made at full speed
 burst() {
 	dmesg -C
-	# Lines flat out take more than half of each second.
+	# At this rate, printing takes more than half of each second.
 	[ ! -e $rate_limit ] || echo 0 >$rate_limit
 	before=$("kept_$subject")
 	# shellcheck disable=SC2086 # words
 	/payload/cost -n "$burst" $1 >/dev/null
 	sleep 60
 	kept=$(($("kept_$subject") - before))
-	[ $kept -le "$burst" ] || kept=$burst	# there were some more, to warm up
+	[ $kept -le "$burst" ] || kept=$burst	# the warm-up adds some
 }
 
 stop() {
@@ -197,13 +197,13 @@ measure() {
 		;;
 	esac
 	sleep 5
-	# Of a connect that fails at once so many that what the machine does of itself is little
-	# beside them; but where somebody reads its record, no more than wait for that at once.
+	# Enough connects that fail at once to outweigh the machine's own work. If a consumer
+	# reads the records, a batch is limited to the number that may wait for it.
 	fails=$count batch=10000
 	case $subject in
 	kmsg) batch=1000 ;;
-	rsyslogd) batch=250 ;;	# of more, its threads take turns in one way or another, for as long as it runs
-	journald) fails=$((count * 3 / 10)) batch=1000 ;;	# it takes long
+	rsyslogd) batch=250 ;;	# in larger batches its threads alternate in a pattern that differs between runs
+	journald) fails=$((count * 3 / 10)) batch=1000 ;;	# it is slow
 	event | kprobe_event | perf_trace | auditd) fails=$((count / 10)) batch=1000 ;;
 	esac
 	cost -n "$fails" -w $batch connect 198.51.100.1 9
@@ -229,11 +229,11 @@ printf 'bench\t0\tkernel\trelease\t%s\n' "$(uname -r)"
 echo 4 >/proc/sys/kernel/printk
 systemctl stop rsyslog.socket syslog.socket rsyslog auditd prometheus-node-exporter '*.timer' 2>/dev/null
 no_journald
-# What goes to a disk goes when the host has time for it.
+# The host decides when writes to a disk happen, so use tmpfs.
 for directory in /tmp /var/log; do
 	mount -t tmpfs -o size=2G rig $directory
 done
-mkdir /var/log/journal		# or it has the journal in /run, of which it takes a part
+mkdir /var/log/journal		# otherwise the journal is in /run, which limits its size
 mkdir -m 750 /var/log/audit
 sleep 60
 for subject in "$@"; do

@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# guest-growth.sh TURNS - how the cost grows with the processes that connect at once, in
-# a guest with busybox and some CPUs
+# guest-growth.sh TURNS - measure how the cost grows with the number of processes that connect at
+# once, in a guest with busybox and several CPUs
 #
-# Where its time is the host's, only ratios mean anything, and each is taken several times and
-# shortly, so that some are when the host does nothing else. Prints, split by tabs:
-# growth RELEASE CPUS PROCESSES SUBJECT NS, which a connect takes the machine; the least counts.
+# If the guest's clock is the host's, only ratios are meaningful. Each one is measured several
+# times, and briefly, so that the host is idle during some of them. Prints, separated by tabs:
+# growth RELEASE CPUS PROCESSES SUBJECT NS. NS is the machine's time for a connect; the lowest
+# value counts.
 
 # shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh

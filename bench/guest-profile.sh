@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# guest-profile.sh - connects of which the rig records every instruction, in a guest with
-# busybox: it says where the kernel's functions are, and when to record
+# guest-profile.sh - make connects whose instructions the rig records, in a guest with busybox
 #
-#	symbol ADDRESS NAME	of /proc/kallsyms
-#	profile SUBJECT		record, and then answer
+# It prints where the kernel's functions are, and when to record:
+#
+#	symbol ADDRESS NAME	from /proc/kallsyms
+#	profile SUBJECT		record now, then answer
 
 # shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh

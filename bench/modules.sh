@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# modules.sh KERNEL - ours, and what it is compared with, in a chroot with this kernel's
-# headers
+# modules.sh KERNEL - build our module and those it is compared with, in a chroot with this
+# kernel's headers
 
 set -e
 

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# build.sh PRETEND NEIGHBOURS KERNEL... - the package in a chroot, for all kernels of a suite; and on
-# the first of them what the compiler says of the code
+# build.sh PRETEND NEIGHBOURS KERNEL... - install the package in a chroot for all kernels of a
+# suite; on the first kernel, check the compiler's warnings
 #
-# Leaves in /payload/KERNEL what was built for each, for the guests. NEIGHBOURS are the kernels
-# whose guests load other modules, too. Unless PRETEND is empty, there are also kernels that
-# cannot be patched or have no headers, as far as DKMS sees.
+# Leaves the module for each kernel in /payload/KERNEL, for the guests. NEIGHBOURS are the kernels
+# whose guests also load other modules. Unless PRETEND is empty, there are also made-up kernels
+# that, to DKMS, cannot be patched or have no headers.
 #
 # where: chroot
 # on: every suite
@@ -18,7 +18,7 @@ shift 2
 # shellcheck source=tests/chroot/chroot.sh
 . /payload/chroot.sh
 
-# pretend NAME: headers of a kernel that is not there, in $fake and $fake_common
+# pretend NAME: make headers of a kernel that does not exist, in $fake and $fake_common
 pretend() {
 	fake=/usr/src/linux-headers-$1 fake_common=/usr/src/linux-headers-$1-common
 	common=$(common_of "$headers")
@@ -29,7 +29,7 @@ pretend() {
 	ln -s "$fake" "/lib/modules/$1/build"
 }
 
-# Kernels that cannot be patched, each for a reason of its own: NAME REASON
+# Kernels that cannot be patched, each for a different reason: NAME REASON
 unsupported="
 6.99.1-without-livepatch tcp-connect-logger needs CONFIG_LIVEPATCH=y: boot a kernel that has it
 6.99.2-changed tcp_v4_connect() has a type in this kernel that this version of tcp-connect-logger does not know: look for a newer one"
@@ -45,14 +45,14 @@ pretend_kernels() {
 	mkdir -p /lib/modules/6.99.4-without-headers
 }
 
-# for_unsupported COMMAND: run it with name and reason of each
+# for_unsupported COMMAND: run it with the name and the reason of each
 for_unsupported() {
 	echo "$unsupported" | while read -r name reason; do
 		[ -z "$name" ] || "$1" "$name" "$reason"
 	done
 }
 
-# says_why NAME REASON: the sentence that the user sees, in $output
+# says_why NAME REASON: the user sees this sentence in $output
 says_why() {
 	matches "$1: says why and what to do" "*
 tcp-connect-logger: kernel $1 cannot be patched, and its module refuses to load: $2
@@ -65,8 +65,8 @@ refuses() {
 		"$(modinfo -F description "$(module_of "$1")")"
 }
 
-# hooks NAME REASON: as the kernel's headers do it when they are installed, and the
-# kernel itself. What DKMS put there does the work; its failure would be apt's.
+# hooks NAME REASON: run the hooks that an installation of the headers, and of the kernel, runs.
+# DKMS's hooks do the work. If one fails, apt fails.
 hooks() {
 	dkms remove -m tcp-connect-logger -v "$version" -k "$1" >/dev/null 2>&1
 	fails "$1: the module is gone" test -e "$(module_of "$1")"
@@ -80,7 +80,7 @@ package() {
 	for dir in /lib/modules/*; do
 		case " $* " in
 		*" ${dir##*/} "*) ;;
-		*) rm -r "$dir" ;;	# not asked for, but in the root
+		*) rm -r "$dir" ;;	# not requested, but part of the root
 		esac
 	done
 	all_files >/tmp/before
@@ -115,7 +115,7 @@ tcp-connect-logger: cannot load from a chroot or a container.*" "$output"
 	sources=/tmp/sources
 }
 
-# What DKMS made for $kernel
+# module: check what DKMS built for $kernel
 module() {
 	mkdir "/payload/$kernel"
 	file=$(modinfo -k "$kernel" -n tcp_connect_logger) || exit
@@ -135,13 +135,13 @@ rate_limit:*(uint)" "$(modinfo -F parm "$file" | sort)"
 	*) cat "$file" ;;
 	esac >"$ko"
 	disassembly
-	# For the table; the compiler as it has signed its work
+	# For make matrix; the compiler has left its name in the module
 	echo "$(dpkg-query -Wf '${source:Upstream-Version}' dkms);$(readelf -p .comment "$ko" |
 		sed -n 's/.*GCC: ([^)]*) \([0-9.]*\).*/gcc \1/p' | head -n 1)" >"/payload/$kernel/built"
 }
 
-# The replacements in the module that DKMS built: how they get to the originals. (An
-# old objdump writes jmpq and callq.)
+# disassembly: check how the replacements in the module that DKMS built reach the originals.
+# (An old objdump writes jmpq and callq.)
 disassembly() {
 	code=$(objdump -dr --no-show-raw-insn -j .text "$ko")
 	equals "$kernel: code: patched by the kernel as static calls" 1 \
@@ -158,7 +158,7 @@ disassembly() {
 		equals "$name one flag test" 1 "$(echo "$wrapper" | grep -c -E '\s(test|cmp)[bl]?\s')"
 		equals "$name one call, for the record" 1 \
 			"$(echo "$wrapper" | grep -A 1 -E '\scallq?\s' | grep -c "tcl_connect_$ip")"
-		# Up to the jump to the original, if nobody wants to know.
+		# Up to the jump to the original, the path if nobody wants the record.
 		matches "$name nothing is saved before the flag test" "[1-9]*" \
 			"$(echo "$wrapper" | grep -E -m 1 -n '\s(push|sub|test|cmp)[bl]?\s' | grep -E '(test|cmp)')"
 		equals "$name no part of the replacement is elsewhere" "" \
@@ -167,13 +167,13 @@ disassembly() {
 }
 
 warnings() {
-	# W=1 is for the module alone; its warnings and sparse's name its files.
+	# W=1 applies only to the module; the warnings of W=1 and sparse name its files.
 	succeeds "compiler: W=1 and sparse" build W=1 C=2 CF=-D__CHECK_ENDIAN__
 	equals "compiler: no warning of W=1 and sparse" "" "$(echo "$output" | grep -E 'warning:|error:')"
 	build clean >/dev/null
 }
 
-# What the guests load beside it, and the module of a kernel that cannot be patched
+# neighbours: build the modules that guests load beside it, and the one for unsupported kernels
 neighbours() {
 	for one in $neighbours_for; do
 		rm -rf /tmp/modules

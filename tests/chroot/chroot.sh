@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# For what runs in a chroot with the headers of some kernels: $kernel is the first of them
+# For tests in a chroot with the headers of some kernels; $kernel is the first one
 
 # shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
@@ -14,12 +14,12 @@ sources=/usr/src/tcp-connect-logger-$version
 # For make
 without_btf=CONFIG_DEBUG_INFO_BTF_MODULES=
 
-# one_kernel: only the first remains
+# one_kernel: remove all kernels except the first
 one_kernel() {
 	find /lib/modules -mindepth 1 -maxdepth 1 ! -name "$kernel" -exec rm -r {} +
 }
 
-# common_of HEADERS: where Debian has what the flavours share
+# common_of HEADERS: the directory of what Debian's flavours share
 common_of() {
 	sed -n 's/^include \(.*\)\/Makefile$/\1/p' "$1/Makefile"
 }
@@ -28,23 +28,23 @@ all_files() {
 		grep -v -e '^/var/lib/dkms/mok\.' -e /.rpmdb -e /var/lib/rpm | sort
 }
 
-# build ARGUMENT...: compile the sources, as a user's make would, but without BTF: reading the
-# kernel's takes longer than compiling the module
+# build ARGUMENT...: compile the sources as a user's make would, but without BTF, because reading
+# the kernel's BTF takes longer than compiling the module
 build() {
 	make -C "$headers" "M=$sources" "TCL_VERSION=$version" $without_btf modules "$@" 2>&1
 }
 
-# Its module, however it is compressed
+# module_of KERNEL: the module, compressed or not
 module_of() {
 	echo "/lib/modules/$1/updates/dkms"/*
 }
 
-# DKMS has had several ways to write it.
+# The output format of "dkms status" has changed several times.
 dkms_status() {
 	dkms status tcp-connect-logger | sed 's!^tcp-connect-logger, !tcp-connect-logger/!' | sort
 }
 
-# is_signed NAME FILE: if this DKMS signs
+# is_signed NAME FILE: signed, if this DKMS signs modules
 is_signed() {
 	signer=
 	! grep -q sign_file "$(command -v dkms)" || signer="DKMS module signing key"

@@ -1,22 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# headers.sh KERNEL... - headers that the module must refuse, others that must not change
-# it, and how people build by hand
+# headers.sh KERNEL... - headers that the module must refuse, headers that must not change it, and
+# a build by hand
 #
 # where: chroot
 # on: bookworm
 # on-later: trixie forky sid bullseye
 # payload: deb tests/chroot/chroot.sh Makefile debian src
 # arguments: $(built_of "$suite")
-# later: the headers of the other suites: what is doctored is the same there
+# later: the headers of the other suites: the changes made to them would be the same
 
 # shellcheck source=tests/chroot/chroot.sh
 . /payload/chroot.sh
 
 include=$(common_of "$headers")/include
 
-# doctored NAME FILE COMMAND PATTERN: after COMMAND FILE the build stops with one
+# doctored NAME FILE COMMAND PATTERN: after COMMAND has changed FILE, the build fails with one
 # error
 doctored() {
 	cp -a "$2" "$2.rig"
@@ -53,7 +53,7 @@ doctored_headers() {
 		"sed -i '/(\*connect)(struct sock \*sk,/,/;/s/int addr_len/size_t addr_len/'" \
 		'static assertion failed: "tcp_v6_connect() has a type in this kernel that this version of tcp-connect-logger does not know: look for a newer one"'
 
-	# Both spellings of the address's type build, whichever this kernel has.
+	# Both spellings of the address's type must build, whichever one this kernel has.
 	for type in sockaddr sockaddr_unsized; do
 		cp -a "$include/net/tcp.h" "$include/net/sock.h" /tmp
 		sed -i "/^int tcp_v4_connect(/s/struct sockaddr[_a-z]* /struct $type /" "$include/net/tcp.h"
@@ -64,8 +64,8 @@ doctored_headers() {
 	done
 }
 
-# RHEL's kernels have the number of an old one, and much that has come since. So
-# nothing may depend on the number.
+# RHEL's kernels have an old version number and many newer features. So nothing may depend on
+# the number.
 other_numbers() {
 	file=$headers/include/generated/uapi/linux/version.h
 	succeeds "the kernel's own number: it is built" build
@@ -86,7 +86,7 @@ other_numbers() {
 	build clean >/dev/null
 }
 
-# made_by NAME ARGUMENT...: the tree's own make builds it for this kernel
+# made_by NAME ARGUMENT...: the tree's Makefile builds the module for this kernel
 made_by() {
 	name=$1
 	shift

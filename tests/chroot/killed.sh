@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# killed.sh POINTS KERNEL... - dpkg and rpm are killed in the midst of an upgrade, with all that
-# they have started, at each point that has a name: what docs/packaging.md says finishes it
+# killed.sh POINTS KERNEL... - dpkg and rpm are killed during an upgrade, with all their child
+# processes, at each named point; the steps in docs/packaging.md complete the upgrade
 #
 # where: chroot
 # on: bookworm
 # on-later: trixie forky sid bullseye
 # payload: deb srpm versions tests/chroot/chroot.sh
 # arguments: "$([ -n "$ALL" ] && echo "'prerm postinst build swapped'" || echo build)" $(built_of "$suite")
-# later: the other suites' dpkg and DKMS, and rpm at the points that dpkg is killed at: the
+# later: the dpkg and DKMS of the other suites, and rpm at the points at which dpkg is killed: the
 #	scriptlets are the same
 
 rpm_points=$1
@@ -19,7 +19,7 @@ shift
 
 old=$version new=99.1.0
 
-# is_installed NAME VERSION: and nothing else, for $kernel
+# is_installed NAME VERSION: for $kernel, with nothing else
 is_installed() {
 	equals "$1: dkms status" "tcp-connect-logger/$2, $kernel, x86_64: installed" "$(dkms_status)"
 	equals "$1: modinfo" "$2 Y" "$(modinfo -k "$kernel" -F version tcp_connect_logger) \
@@ -27,7 +27,7 @@ $(modinfo -k "$kernel" -F livepatch tcp_connect_logger)"
 	equals "$1: one source in /usr/src" "/usr/src/tcp-connect-logger-$2" "$(ls -d /usr/src/tcp-connect-logger-*)"
 }
 
-# killed_at NAME POINT COMMAND...: the old module is still there, unless the new one is
+# killed_at NAME POINT COMMAND...: the old module is still there, unless the new one is installed
 killed_at() {
 	name=$1 point=$2
 	shift 2
@@ -40,7 +40,7 @@ killed_at() {
 $(modinfo -k "$kernel" -F livepatch tcp_connect_logger)"
 }
 
-# turn: from here on it is the other way round
+# turn: swap the old and the new version
 turn() {
 	was=$old old=$new new=$was
 }
@@ -82,7 +82,7 @@ debs() {
 	succeeds "deb: purge" apt_get purge tcp-connect-logger-dkms
 }
 
-# rpm has no state between unpacked and configured: its point is that before %post.
+# rpm has no state between unpacked and configured: its point is the one before %post.
 rpms() {
 	mkdir -p /usr/lib/modprobe.d /usr/lib/modules-load.d /usr/share/licenses /usr/share/man/man4
 	rpmbuild --rebuild --nodeps --without tools --define "_topdir /tmp/rpm" /payload/*.src.rpm >/tmp/rpm.log 2>&1

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# rpms.sh KERNEL... - one version of the .rpm after another, in a chroot: which module is
-# there at the end, and what is left
+# rpms.sh KERNEL... - one version of the .rpm replaces another in a chroot: which module is
+# installed at the end, and which files are left
 #
 # where: chroot
 # on: bookworm
@@ -16,7 +16,7 @@
 
 note "$(rpm --version)"
 one_kernel
-# Which other packages have where rpm is at home, and which rpm would leave behind.
+# On rpm's own distributions other packages own these directories; here rpm would leave them.
 mkdir -p /usr/lib/modprobe.d /usr/lib/modules-load.d /usr/share/licenses /usr/share/man/man4
 succeeds "the source is built" \
 	rpmbuild --rebuild --nodeps --without tools --define "_topdir /tmp/rpm" /payload/*.src.rpm

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# One version of the package after another, and what each has to come to: the same for the
-# .deb and the .rpm
+# One version of the package replaces another, and the expected result, which is the same for
+# the .deb and the .rpm
 
 # shellcheck source=tests/chroot/chroot.sh
 . /payload/chroot.sh
 
-# is NAME VERSION ELSE: what DKMS has installed for $kernel, and what else it has; of
-# the package's source there is one
+# is NAME VERSION ELSE: the version that DKMS has installed for $kernel, and what else it has;
+# the package has one source tree
 is() {
 	equals "$1: dkms status" "$(printf %s "tcp-connect-logger/$2, $kernel, x86_64: installed${3:+
 $3}" | sort)" "$(dkms_status)"
@@ -20,7 +20,7 @@ $(modinfo -k "$kernel" -F livepatch tcp_connect_logger)"
 	)" "$(ls -d /usr/src/tcp-connect-logger-*)"
 }
 
-# to NAME FILE: install that one, a .deb or an .rpm; rpm knows of nothing that is Debian's
+# to NAME FILE: install the .deb or .rpm; rpm does not know Debian's packages
 to() {
 	case $2 in
 	*.deb) succeeds "$1: apt" apt_get install --allow-downgrades "$2" ;;
@@ -33,13 +33,13 @@ stays() {
 tcp-connect-logger: version $2 stays there.*" "$output"
 }
 
-# leaves_no_file NAME: since /tmp/before
+# leaves_no_file NAME: no file that /tmp/before does not list
 leaves_no_file() {
 	equals "$1: leaves no file, of whatever version" "" \
 		"$(all_files | diff /tmp/before - | grep '^[<>]')"
 }
 
-# one_after_another KIND FILE: from that version to others, as deb or rpm: the old
+# one_after_another KIND FILE: replace that version by others (KIND is deb or rpm); the old
 # module stays until there is a new one
 one_after_another() {
 	all_files >/tmp/before
@@ -64,7 +64,7 @@ tcp-connect-logger: kernel $kernel cannot be patched, and its module refuses to 
 	to "$1: revision that does not build" "/payload/versions/99.1.0-2.$1"
 	stays "$1: revision that does not build" 99.1.0
 	is "$1: revision that does not build" 99.1.0 ""
-	# As a power cut may leave it.
+	# A power cut may leave it empty.
 	for key in /var/lib/dkms/mok.*; do [ ! -e "$key" ] || : >"$key"; done
 	to "$1: same again" "/payload/versions/99.1.0.$1"
 	is "$1: same again" 99.1.0 ""

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# warm.sh - leave in /payload/ccache what DKMS will compile in a guest: the packages
-# in the payload, for its kernels
+# warm.sh - store in /payload/ccache what DKMS will compile in a guest, for the packages in the
+# payload and the guest's kernels
 
 [ ! -d /payload/headers ] || dpkg --unpack /payload/headers/*.deb
 touch /tmp/start
@@ -17,6 +17,6 @@ for deb in /payload/tcp-connect-logger-dkms*.deb /payload/versions/*.deb; do
 	dkms remove "tcp-connect-logger/${version%-*}" --all
 done
 
-# ccache sets the time also of what it finds.
+# ccache also touches the files that it hits.
 mkdir /payload/ccache
 cd /var/cache/ccache && find . -type f -newer /tmp/start -exec cp --parents -t /payload/ccache {} +

@@ -4,12 +4,12 @@
  *
  *	bpf fentry|fexit FUNCTION
  *
- * Answers each line of its standard input by one on its standard output, and ends
- * with its input:
+ * Answers each line of its standard input with one line on its standard output, and exits at
+ * the end of input:
  *
- *	on	attach; "on", or why not
+ *	on	attach; "on", or the error
  *	off	detach; "off"
- *	count	the calls since the last count
+ *	count	the number of calls since the last count
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

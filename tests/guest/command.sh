@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# The administrator's command in every state that the livepatch can be in; for
-# package.sh, which has it installed, loaded and off.
+# The administrator's command in every state of the livepatch. package.sh sources this with the
+# package installed, the module loaded, and logging off.
 # shellcheck disable=SC2154 # what system.sh sets
 
 rival=$livepatches/rival
@@ -15,7 +15,7 @@ as() {
 	runuser -u "$by" -- "$@"
 }
 
-# says NAME TEXT: all that the command has said
+# says NAME TEXT: the command's whole output
 says() {
 	equals "$1: says" "tcp-connect-logger: $2" "$output"
 }
@@ -38,7 +38,7 @@ usage() {
 	done
 }
 
-# offers WORD...: what bash offers for the last of them
+# offers WORD...: bash's completions for the last word
 offers() {
 	# shellcheck disable=SC2016 # for bash
 	bash -c '. /usr/share/bash-completion/completions/tcp-connect-logger
@@ -139,8 +139,8 @@ load_and_unload() {
 	echo 0 >$switch
 }
 
-# What is installed does not load, and what ran comes back. It is for a kernel of
-# another kind, as far as the kernel can see.
+# The installed module does not load, so the one that ran is loaded again. To the kernel, the
+# installed one is built for a different kernel.
 fallback() {
 	ko=$(modinfo -n tcp_connect_logger)
 	cp "$ko" /root/kept.ko
@@ -231,7 +231,7 @@ in_use() {
 	gone "in use no more: unload"
 }
 
-# begins FILE COMMAND...: in the background; its output and exit status go to FILE
+# begins FILE COMMAND...: run it in the background; its output and exit status go to FILE
 begins() {
 	file=$1
 	shift
@@ -240,8 +240,7 @@ begins() {
 	} &
 }
 
-# Each state is looked at while nothing limits it in time: the limits of load and
-# unload come after.
+# Each state is checked before load or unload can time out; the timeouts are tested after it.
 in_transition() {
 	insmod /payload/stall.ko
 	modprobe tcp_connect_logger

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * connect - make one connection of a given kind, and say what became of it
+ * connect - make one connection of a given kind, and print its result
  *
  *	connect [-u UID] [-n NAME] [-c COUNT] KIND ADDRESS PORT
  *
- * -u is the user to do it as, -n the name that the process gives itself, with
- * \xNN for any byte. With -c a process on each CPU makes so many of them. ADDRESS is
- * IPv4 or IPv6, with %IFINDEX if it is link-local. Prints one line:
+ * -u sets the user, and -n the name of the process, with \xNN for any byte. With -c, a process
+ * on each CPU makes COUNT connections. ADDRESS is IPv4 or IPv6, with %IFINDEX if it is
+ * link-local. Prints one line:
  *
  *	pid=PID result=RESULT
  *
- * with the process's id in the initial namespace and "connected" or the errno's
- * name. Exits with 0 unless the connection could not even be tried.
+ * with the process ID in the initial namespace, and "connected" or the name of the errno. Exits
+ * with 0 unless the connection could not even be tried.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -52,7 +52,7 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* Each kind returns what its system call returned, with errno. */
+/* Each kind returns the result of its system call, with errno. */
 
 static int tcp_socket(int flags)
 {
@@ -68,7 +68,7 @@ static int call_connect(int fd, socklen_t len)
 	return connect(fd, &address.sa, len);
 }
 
-/* At the address that is connected to. */
+/* Listen at the destination address. */
 static void listen_there(int fd)
 {
 	int one = 1;
@@ -117,7 +117,7 @@ static int udp(void)
 	return call_connect(socket(address.sa.sa_family, SOCK_DGRAM, 0), address_len);
 }
 
-/* Twice, and what SO_COOKIE gives in between, so that the first finds a socket without one. */
+/* Connect twice; SO_COOKIE is read in between, so the socket has no cookie at the first connect. */
 static int cookie(void)
 {
 	int fd = tcp_socket(0), ret = call_connect(fd, address_len), error = errno;
@@ -148,13 +148,13 @@ static int thread(void)
 	return error ? -1 : 0;
 }
 
-/* Without its scope, as RFC 2133 had it. */
+/* With the shorter address of RFC 2133, which has no scope. */
 static int without_scope(void)
 {
 	return call_connect(tcp_socket(0), 24);
 }
 
-/* The process itself has bound the socket to the interface. */
+/* The process has bound the socket to the interface. */
 static int bound(void)
 {
 	int fd = tcp_socket(0);
@@ -165,7 +165,7 @@ static int bound(void)
 	return call_connect(fd, address_len);
 }
 
-/* The second and the third ask what became of the first. */
+/* The second and the third connect only ask for the result of the first. */
 static int thrice(void)
 {
 	int fd = tcp_socket(SOCK_NONBLOCK), ret;
@@ -179,7 +179,7 @@ static int thrice(void)
 	return ret;
 }
 
-/* Nobody answers; one SYN again, and that is it. */
+/* Nobody answers; give up after one more SYN. */
 static int timed_out(void)
 {
 	int fd = tcp_socket(0), one = 1;
@@ -189,7 +189,7 @@ static int timed_out(void)
 	return call_connect(fd, address_len);
 }
 
-/* Of the old 32-bit system calls, with pointers of 32 bits: those to static data. */
+/* An old 32-bit system call takes 32-bit pointers, as those to static data are. */
 static int int80(void)
 {
 	int fd = tcp_socket(0), ret;
@@ -201,7 +201,7 @@ static int int80(void)
 	return ret ? -1 : 0;
 }
 
-/* The SYN is sent, or not, as the first data are. */
+/* The first write may send the SYN, with data. */
 static int fastopen_connect(void)
 {
 	int fd = tcp_socket(0), one = 1, ret;
@@ -224,7 +224,7 @@ static int mptcp(void)
 	return fd < 0 ? -1 : call_connect(fd, address_len);
 }
 
-/* To ourselves; the path manager may then open more subflows. */
+/* Connect to ourselves; the path manager may then open more subflows. */
 static int mptcp_subflow(void)
 {
 	int listener = mptcp_socket(), fd = mptcp_socket(), peer;
@@ -241,7 +241,7 @@ static int mptcp_subflow(void)
 	return 0;
 }
 
-/* The kernel connects, of its own. */
+/* The kernel itself connects. */
 static int nfs(void)
 {
 	char options[100];
@@ -252,7 +252,7 @@ static int nfs(void)
 	return mount("127.0.0.1:/", "/mnt", "nfs4", 0, options);
 }
 
-/* io_uring by hand: one entry, and one answer. */
+/* io_uring without liburing: one entry and one answer. */
 static int uring(unsigned int setup_flags, unsigned int entry_flags)
 {
 	struct io_uring_params params = { .flags = setup_flags, .sq_thread_idle = 1000 };
@@ -264,7 +264,7 @@ static int uring(unsigned int setup_flags, unsigned int entry_flags)
 
 	if (ring < 0)
 		return -1;
-	/* Before 5.11 the thread of SQPOLL knows no files but registered ones. */
+	/* Before 5.11 the SQPOLL thread only accepts registered files. */
 	if (setup_flags & IORING_SETUP_SQPOLL &&
 	    syscall(SYS_io_uring_register, ring, IORING_REGISTER_FILES, &fd, 1))
 		die("io_uring_register");
@@ -314,7 +314,7 @@ static int uring_sqpoll(void)
 	return uring(IORING_SETUP_SQPOLL, 0);
 }
 
-/* Its loopback interface is down: nothing can be reached there. */
+/* The loopback interface of the new namespace is down, so nothing is reachable. */
 static int network_namespace(void)
 {
 	if (unshare(CLONE_NEWNET))
@@ -341,7 +341,7 @@ static int user_namespace(void)
 	return blocking();
 }
 
-/* As a container has them; the process's id is main()'s matter, the cgroup the caller's. */
+/* The namespaces of a container; main() does the PID namespace, and the caller the cgroup. */
 static int container(void)
 {
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
@@ -350,7 +350,7 @@ static int container(void)
 	return blocking();
 }
 
-/* Send 1 MiB to a child that listens at the address, and get it back unharmed. */
+/* Send 1 MiB to a child that listens at the address, and check that it comes back intact. */
 static int data(void)
 {
 	static unsigned char out[1 << 20], in[sizeof(out)];
@@ -426,7 +426,7 @@ static const struct {
 	{ "listening", listening },
 };
 
-/* make COUNT connections of a kind on each CPU, flat out */
+/* Make COUNT connections of a kind on each CPU, at full speed. */
 static int on_each_cpu(int (*kind)(void), int count)
 {
 	int cpus = sysconf(_SC_NPROCESSORS_ONLN), ret = 0;
@@ -515,7 +515,7 @@ int main(int argc, char **argv)
 	if (argc - optind != 3 || set_address(argv[optind + 1], argv[optind + 2]) != 1)
 		return 2;
 
-	/* The parent stays in the initial namespaces, and knows the child's id there. */
+	/* The parent stays in the initial namespaces and knows the child's id there. */
 	if ((!strcmp(argv[optind], "pidns") || !strcmp(argv[optind], "container")) &&
 	    unshare(CLONE_NEWPID))
 		die("unshare");

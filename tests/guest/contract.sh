@@ -3,8 +3,8 @@
 #
 # contract.sh KO OWNER - what the module promises, point by point
 #
-# KO is the module's file; OWNER is the owner, group and mode that the switch has
-# here, as in "0:0 644".
+# KO is the module's file. OWNER is the switch's owner, group and mode in this guest, such as
+# "0:0 644".
 #
 # where: bare
 # on: line
@@ -35,8 +35,8 @@ logs_one() {
 	equals "$1: a connect works" ECONNREFUSED "$result"
 }
 
-# refused NAME PATTERN ERROR [PARAMETER...]: load fails and changes nothing; what
-# the log and what insmod then says
+# refused NAME PATTERN ERROR [PARAMETER...]: load fails and changes nothing; PATTERN is for the
+# log, and ERROR for insmod's message
 refused() {
 	test=$1 sentence=$2 error=$3
 	shift 3
@@ -48,13 +48,13 @@ refused() {
 	nothing_left "$test"
 }
 
-# What of one kind is one record, and what is none.
+# The kinds that are one record each, and those that are none.
 kinds="blocking nonblocking thrice thread userns pidns netns container int80 fastopen fastopen-connect
 	uring uring-async uring-sqpoll"
 [ ! -e /proc/sys/net/mptcp ] || kinds="$kinds mptcp"
 no_kinds="short family udp fastopen-nowhere unix listening"
 
-# results_of_all_kinds: what they end with
+# results_of_all_kinds: print the result of each
 results_of_all_kinds() {
 	for address in 127.0.0.1 ::1; do
 		for kind in $kinds $no_kinds data; do
@@ -77,7 +77,7 @@ contract_load() {
 	succeeds "load" insmod "$ko"
 	equals "load: the line" "<6>tcp_connect_logger: loaded, logging disabled" "$(log)"
 	succeeds "load: the transition ends, the switch has its permissions" wait_until 60 switch_is_ready
-	[ -e $switch ] || exit	# nothing below would mean anything
+	[ -e $switch ] || exit	# nothing below would be meaningful
 	equals "load: the patch is enabled" 1 "$(cat $patch/enabled)"
 	equals "load: the switch is off" 0 "$(cat $switch)"
 	equals "load: the parameter shows the start value" 0 "$(cat $parameter)"
@@ -106,7 +106,7 @@ contract_records() {
 	echo 1 >$switch
 	logs_one "on"
 
-	# 443 and 80 tell host order from network order.
+	# Ports 443 and 80 reveal a wrong byte order.
 	mark
 	connection data 127.0.0.1 443
 	equals "on: data pass unharmed" connected "$result"
@@ -131,7 +131,7 @@ contract_records() {
 			equals "on: $kind to $to: no line" "" "$(log)"
 		done
 	done
-	# kind address as it is logged
+	# KIND ADDRESS and the address as it is logged
 	while read -r kind to logged; do
 		mark
 		connection "$kind" "$to" 9
@@ -164,7 +164,7 @@ contract_records() {
 
 	equals "on: every kind of connect ends as without the module" "$results" "$(results_of_all_kinds)"
 
-	# A name is one word, whatever the process calls itself.
+	# A name is logged as one word, whatever the process calls itself.
 	for name in sshd kworker/0:1 '[a]-b+c,d;e!' ; do
 		mark
 		connection -n "$name" blocking 127.0.0.1 9
@@ -209,7 +209,7 @@ contract_rate_limit() {
 
 	echo 1 >$switch
 	echo 5 >$rate_limit
-	sleep 1.1	# a new second, for the module
+	sleep 1.1	# start a new rate-limit window
 	before=$(counters) start=$(cut -d . -f 1 /proc/uptime)
 	mark
 	connection -c 50 blocking 127.0.0.1 9
@@ -223,7 +223,7 @@ contract_rate_limit() {
 		equals "rate limit: none is lost" "$1" $(($2 + $3))
 		equals "rate limit: what is logged has a line" "$2" "$(lines_since_mark)"
 		succeeds "rate limit: no more lines than may be" test "$2" -ge 5 -a "$2" -le $((5 * (seconds + 2)))
-		equals "rate limit: what is held back is reported" "$3" "$(reported_since_mark 'rate_limit=[0-9]*')"
+		equals "rate limit: what is suppressed is reported" "$3" "$(reported_since_mark 'rate_limit=[0-9]*')"
 	}
 
 	echo 0 >$rate_limit
@@ -238,7 +238,7 @@ contract_rate_limit() {
 	echo 0 >$switch
 }
 
-# reported_since COUNTERS: all that was held back since then
+# reported_since COUNTERS: all connections suppressed since then are reported
 reported_since() {
 	# shellcheck disable=SC2086,SC2046 # words
 	set -- $(since $1)
@@ -246,14 +246,14 @@ reported_since() {
 }
 
 contract_unload() {
-	sleep 1.1	# a new second, for the module
+	sleep 1.1	# start a new rate-limit window
 	before=$(cat ${switch%/*}/suppressed)
 	echo 1 >$rate_limit
 	echo 1 >$switch
 	mark
 	connection -c 5 blocking 127.0.0.1 9
 	held_back=$(($(cat ${switch%/*}/suppressed) - before))
-	matches "unload: something is held back" "[1-9]*" "$held_back"
+	matches "unload: some connections are suppressed" "[1-9]*" "$held_back"
 	fails "unload: refused while the patch is active" rmmod tcp_connect_logger
 	equals "unload: refused, and still loaded" live "$(cat /sys/module/tcp_connect_logger/initstate)"
 	succeeds "unload: the patch can be disabled" disable_patch $patch
@@ -263,7 +263,7 @@ contract_unload() {
 	equals "disabled: a connect works" ECONNREFUSED "$result"
 	equals "disabled: a connect logs nothing" "$lines" "$(lines_since_mark)"
 	succeeds "unload: rmmod" rmmod tcp_connect_logger
-	equals "unload: what was held back is reported" "$held_back" "$(reported_since_mark 'rate_limit=[0-9]*')"
+	equals "unload: what was suppressed is reported" "$held_back" "$(reported_since_mark 'rate_limit=[0-9]*')"
 	equals "unload: prints nothing else" "" "$(log | grep -v -e ' -> ' -e ' not logged ')"
 	nothing_left "unload"
 	logs_nothing "unloaded"
@@ -302,8 +302,8 @@ contract_refusals() {
 		unload tcp_connect_logger
 	done
 
-	# The core's own refusal, as the last step of init. 7.3 no longer lets ftrace be
-	# switched off: writing 0 is EOPNOTSUPP there, and logged as deprecated.
+	# The livepatch core refuses, as the last step of init. 7.3 does not let ftrace be switched
+	# off any more: writing 0 gives EOPNOTSUPP and a message that this is deprecated.
 	if (echo 0 >/proc/sys/kernel/ftrace_enabled) 2>/dev/null; then
 		refused "without ftrace" "<3>tcp_connect_logger: not loading: ftrace is switched off; sysctl kernel.ftrace_enabled must be 1" "esource busy"
 		echo 1 >/proc/sys/kernel/ftrace_enabled
@@ -312,7 +312,7 @@ contract_refusals() {
 		equals "without ftrace: not on this kernel" 1 "$(cat /proc/sys/kernel/ftrace_enabled)"
 	fi
 
-	# Nobody can make stall.ko's thread let go: the rival's transition goes on.
+	# stall.ko's thread cannot be patched, so the rival's transition cannot finish.
 	insmod /payload/stall.ko
 	insmod /payload/rival.ko
 	refused "rival in transition" "<3>tcp_connect_logger: not loading: another livepatch is in transition; try again when it is over" "esource busy"
@@ -321,7 +321,7 @@ contract_refusals() {
 	unload rival
 }
 
-# What is built where the livepatch does not compile.
+# The module that is built where the livepatch does not compile.
 contract_unsupported() {
 	real=$ko ko=/payload/unsupported.ko
 	refused "unsupported" "<3>tcp_connect_logger: not loading: version * does not compile for this kernel; look for a newer one, or boot another kernel; the reason is in make.log under /var/lib/dkms/tcp-connect-logger" "o such device"

@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * cost - what a system call costs
+ * cost - measure what a system call costs
  *
- *	cost [-n COUNT] [-w BATCH] connect ADDRESS PORT		connect(2), of one socket
- *	cost [-n COUNT] [-w BATCH] listener ADDRESS PORT	of a new one, to ourselves; IPv4
+ *	cost [-n COUNT] [-w BATCH] connect ADDRESS PORT		connect(2) of one socket
+ *	cost [-n COUNT] [-w BATCH] listener ADDRESS PORT	of new sockets, to ourselves; IPv4
  *	cost [-n COUNT] [-w BATCH] write FILE			write(2) of one byte
- *	cost [-n WHILES] -p PROCESSES connect ADDRESS PORT
+ *	cost [-n WINDOWS] -p PROCESSES connect ADDRESS PORT
  *
- * Prints what a call takes, in ns: the mean of the middle half of the last 20000, so that
- * neither a timer's tick counts nor which of two ways just half of them have gone. Where an
- * instruction takes a ns, as under QEMU's -icount shift=0, that is how many instructions.
+ * Prints the ns that a call takes: the mean of the middle half of the last 20000 calls. This
+ * ignores timer ticks, and averages calls that take two paths equally often. If an instruction
+ * takes 1 ns, as under QEMU's -icount shift=0, the result is the number of instructions.
  *
- * With -w, that of the calling thread, and behind it, for how long a call keeps the whole
- * machine from being idle, on one CPU: the kernel knows in /proc/timer_list how long that
- * was idle, to the ns. A rest follows every BATCH calls, or up to half as many less, for
- * whoever reads what they leave; a rest before tells what the machine does of itself.
+ * With -w, prints the time of the calling thread, and then how long a call keeps the whole
+ * machine busy, on one CPU. The kernel reports the idle time in /proc/timer_list, in ns. After
+ * each batch of BATCH calls, or up to half as many fewer, comes a rest for the processes that
+ * read the records. A rest before it shows how busy the machine is by itself.
  *
- * With -p, that of the whole machine while so many processes make such calls, each on a socket
- * of its own: how long it takes, on one CPU or several, by how many calls there are in it.
+ * With -p, prints the time of the whole machine for a call, while PROCESSES processes make calls,
+ * each on its own socket: the elapsed time, on one or several CPUs, divided by the number of
+ * calls.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -54,8 +55,8 @@ static void call_write(void)
 }
 
 /*
- * A new pair of sockets. Always with the same port: to look for one takes as long as it
- * takes. So the old one goes without lingering.
+ * Make a new pair of sockets. The port is always the same, because searching for a free one takes
+ * a varying time. So the old socket is closed without lingering.
  */
 static void renew(void)
 {
@@ -75,9 +76,9 @@ static void renew(void)
 }
 
 /*
- * Calls that allocate and free the same find the same slabs, and where one of them is just
- * full each call takes the long way in mm/slub.c, some 600 more. A connection that stays, not
- * accepted and with something to read, takes one more of all that a connection has.
+ * Calls that allocate and free the same objects use the same slabs. If one of the slabs is just
+ * full, each call takes the slow path in mm/slub.c, about 600 instructions more. An additional
+ * connection, not accepted and with unread data, takes one more object from each slab.
  */
 static void move_on(void)
 {
@@ -96,7 +97,7 @@ static void move_on(void)
 		err(1, "one more");
 }
 
-/* Of a call; with -w, who reads what it leaves may run in between. */
+/* The clock for one call; with -w, a reader of the records may run during the call. */
 static clockid_t thread_clock = CLOCK_MONOTONIC;
 
 static long long time_of(clockid_t clock)
@@ -114,7 +115,7 @@ static int compare(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/* The mean of the middle half, which it sorts. */
+/* The mean of the middle half; sorts the values. */
 static long long middle(long long *values, int count)
 {
 	long long sum = 0;
@@ -148,7 +149,7 @@ static long long itself(void)
 	return middle(times, made < LAST ? made : LAST);
 }
 
-/* For how long the machine was not idle */
+/* How long the machine was busy */
 static long long busy(void)
 {
 	FILE *file = fopen("/proc/timer_list", "r");
@@ -163,7 +164,7 @@ static long long busy(void)
 	return time_of(CLOCK_MONOTONIC) - idle;
 }
 
-/* For how long a batch and the rest behind it keep the machine from being idle */
+/* How long a batch and the rest after it keep the machine busy */
 static long long busy_with(void (*call)(void), int count, const struct timespec *rest)
 {
 	long long start = busy();
@@ -174,10 +175,9 @@ static long long busy_with(void (*call)(void), int count, const struct timespec 
 }
 
 /*
- * What a call adds to that, of the middle batches. Neither the rests are all the same, or it
- * would be as it happens in this boot which of the kernel's timers are in a batch; nor the
- * batches, or so it would be where in them the scheduler turns to a reader, and how much that
- * then finds to read.
+ * What a call adds to that, from the middle batches. The lengths of the rests and batches vary.
+ * With equal rests, the kernel timers that expire in a batch would differ from boot to boot. With
+ * equal batches, so would the moment when the scheduler runs a reader, and how much it finds.
  */
 static long long whole_of(void (*call)(void), int count, int batch)
 {
@@ -197,7 +197,7 @@ static long long whole_of(void (*call)(void), int count, int batch)
 	return middle(added, batches);
 }
 
-/* A process's count of its calls, which no other writes, on a cache line of its own */
+/* A process's count of calls, on its own cache line; only that process writes it */
 struct counter {
 	_Alignas(64) volatile unsigned long calls;
 };
@@ -212,8 +212,8 @@ static unsigned long sum_of(const struct counter *counters, int processes)
 }
 
 /*
- * What a call takes the machine while so many processes make them without end: the middle of
- * some whiles of 20 ms, none with a process's start or end in it.
+ * The machine's time for a call while so many processes call in an endless loop: the mean of the
+ * middle windows of 20 ms. No process starts or ends in a window.
  */
 static long long together(void (*call)(void), int whiles, int processes)
 {

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# cost.sh KO - what a connect costs with the module, in instructions
+# cost.sh KO - what the module adds to a connect, in instructions
 #
-# For a guest in which an instruction takes a nanosecond. The destination cannot be
-# reached: what else there is to a connect is little.
+# For a guest in which an instruction takes a nanosecond. The destination is unreachable, so the
+# connect itself takes few instructions.
 #
 # where: bare
 # on: line
@@ -18,7 +18,7 @@
 ko=$1
 v4="connect 198.51.100.1 9" v6="connect 2001:db8::1 9"
 
-# cost ARGUMENT...: once the guest has nothing else to do
+# cost ARGUMENT...: measure once the guest is idle
 cost() {
 	sleep 5
 	/payload/cost "$@"
@@ -34,7 +34,7 @@ at_most() {
 	figure "cost, $(uname -r), $1: $3 instructions"
 }
 
-# costs: of a connect by IPv4 and by IPv6, in $cost4 and $cost6
+# costs: set $cost4 and $cost6 to the cost of a connect by IPv4 and by IPv6
 costs() {
 	# shellcheck disable=SC2086 # words
 	cost4=$(cost $v4) cost6=$(cost $v6)
@@ -46,8 +46,8 @@ case $(uname -r) in
 7.*) most_event=800 ;;
 esac
 
-echo 4 >/proc/sys/kernel/printk	# the console is no part of it
-sleep 45			# what is left of the boot
+echo 4 >/proc/sys/kernel/printk	# exclude the cost of the console
+sleep 45			# let the boot finish
 costs
 bare4=$cost4 bare6=$cost6
 figure "cost, $(uname -r), a connect alone: $bare4, IPv6 $bare6 instructions"

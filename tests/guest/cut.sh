@@ -1,16 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# cut.sh ALL - the power goes in the midst of an install and of upgrades, in a guest with
-# systemd: the boot after it is none the worse, and what docs/packaging.md says finishes the job
+# cut.sh ALL - the power fails during an install and during upgrades, in a guest with systemd: the
+# next boot works, and the steps in docs/packaging.md complete the job
 #
 # where: systemd
 # on: bookworm
 # from: saved install
 # payload: deb versions warm tests/guest/system.sh tests/guest/versions.sh
 # arguments: "'$ALL'"
-# later: a cut in an install, and those of an upgrade after it is unpacked; `killed` kills dpkg
-#	at all these points every day, and `upgrade` cuts a build
+# later: a power cut during an install, and during an upgrade after it is unpacked; `killed` kills
+#	dpkg at all these points in `make test`, and `upgrade` cuts a build
 
 # shellcheck source=tests/guest/system.sh
 . /payload/system.sh
@@ -22,7 +22,7 @@ cut_at() {
 	power_cut "$1" "$2" apt-get -y -o Dpkg::Use-Pty=0 --allow-downgrades install "$3"
 }
 
-# after_cut NAME RUNNING: the boot
+# after_cut NAME RUNNING: what works after the boot
 after_cut() {
 	loaded "$1" "$2"
 	curl_logs "$1, as the options say" 1
@@ -30,14 +30,14 @@ after_cut() {
 	matches "$1: dpkg knows" "*$package*" "$(dpkg --audit)"
 }
 
-# finished NAME FROM TO: by what docs/packaging.md says
+# finished NAME FROM TO: the steps in docs/packaging.md complete it
 finished() {
 	succeeds "$1: dpkg --configure -a" dpkg --configure -a
 	[ "$2" = "$3" ] || swapped "$1" "$2" "$3"
 	is "$1, and configured" "$3" "$3"
 }
 
-# switched_on: now and at each boot
+# switched_on: switch logging on, now and at each boot
 switched_on() {
 	options="$(cat $conffile)
 options tcp_connect_logger enabled=1"

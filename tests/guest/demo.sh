@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# demo.sh - the package at work, in a guest with systemd; over one reboot
+# demo.sh - install and use the package in a guest with systemd, with one reboot
 
 # shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
 
-# run COMMAND: show it, run it
+# run COMMAND: show it, then run it
 run() {
 	echo
 	echo "guest# $1"

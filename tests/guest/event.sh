@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# event.sh KO - the trace event, where the kernel has it
+# event.sh KO - the trace event, on kernels that accept it
 #
 # where: bare
 # on: line
@@ -43,7 +43,7 @@ kinds_of_event() {
 	leave_cgroup
 }
 
-# What ftrace brings.
+# Filters, which ftrace provides.
 filters() {
 	for filter in "dport == 443" "daddr == 0x7f000002" "daddr >= 0x0a000000 \&\& daddr <= 0x0affffff" \
 		"daddr6_hi == 0x20010db800000000" "comm == \"curl\"" "family == 10" "uid != 0"; do
@@ -93,7 +93,7 @@ if takes_events; then
 	connection blocking 127.0.0.1 9
 	equals "event: off again: a line" "$(record "$pid" 0 connect 127.0.0.1 9)" "$(log)"
 	equals "event: off again: nothing is traced" "" "$(traced)"
-	echo 1 >$event/enable	# and unloaded so
+	echo 1 >$event/enable	# unload it in this state
 else
 	fails "event: the kernel takes none of a livepatch" test -e $event
 fi

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# examples.sh - every command that README, docs/ and the man pages show, in tools.sh's guest, except
-# those of the sections that other tests go through
+# examples.sh - every command in README, docs/ and the man pages, in tools.sh's guest, except for
+# the sections that other tests cover
 
 # shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
 
-# in_man PAGE: a line each
+# in_man PAGE: print the examples, one per line
 in_man() {
 	zcat "/usr/share/man/$1.gz" | sed -n '/^\.EX/,/^\.EE/ {
 		/^\.E/d
@@ -16,8 +16,8 @@ in_man() {
 	}'
 }
 
-# in_document FILE...: in their fences, all lines of sh, and what follows the prompt in console.
-# Not here: what other tests do, and what needs a firmware with Secure Boot.
+# in_document FILE...: print all lines in sh fences, and what follows the prompt in console fences.
+# Omits what other tests cover, and what needs firmware with Secure Boot.
 in_document() {
 	cat "$@" | awk '
 		/^#+ / && !fence { section = $0 }
@@ -27,7 +27,7 @@ in_document() {
 		fence == "console" && sub(/^# /, "") { print }'
 }
 
-# What goes on until it is interrupted may do so for five seconds. Logging is on.
+# Commands that run until interrupted get five seconds. Logging is on.
 runs() {
 	case $2 in
 	"cd "*)
@@ -46,7 +46,7 @@ $output" ;;
 	esac
 }
 
-# all_run NAME: of standard input
+# all_run NAME: run each command on standard input
 all_run() {
 	directory=/ count=0
 	while IFS= read -r line; do
@@ -56,7 +56,7 @@ all_run() {
 	equals "$1: there are examples" 1 $((count > 5))
 }
 
-# Where modprobe finds it
+# Put the module where modprobe finds it
 mkdir -p "/lib/modules/$(uname -r)/extra"
 cp /payload/tcp-connect-logger.ko "/lib/modules/$(uname -r)/extra"
 depmod
@@ -68,7 +68,7 @@ depmod
 in_document /payload/README.md /payload/docs/*.md | all_run documents
 nothing_left "documents, how to remove it by hand"
 
-# What --help lists is in the man page.
+# The man page has everything that --help lists.
 words_of() {
 	"$@" --help | grep -o -E -e '--[a-z]+|^  [a-z]+' | sort -u
 }

@@ -1,11 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# fleet.sh KO COUNT - many records to a collector, in a network namespace of its own, with the
-# templates that the package has for rsyslog and for systemd's journal; in the midst of
-# them the collector is away for a while
+# fleet.sh KO COUNT - many records reach a collector in another network namespace, with the
+# package's templates for rsyslog and for systemd's journal; the collector is down for a while
 #
-# The kernel's log has room for all: what is asked is what becomes of it after that.
+# The kernel's log has room for all records: the test is about what happens to them afterwards.
 #
 # where: tracers
 # on: trixie
@@ -13,7 +12,7 @@
 # boot: log_buf_len=64M
 # payload: deb tools-deb module sequence
 # arguments: /payload/tcp-connect-logger.ko "$([ -n "$ALL" ] && echo 100000 || echo 20000)"
-# later: 100,000 records; `make test` has 20,000
+# later: 100,000 records; `make test` uses 20,000
 
 # shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
@@ -33,7 +32,7 @@ network() {
 	echo "192.0.2.2 collector.example" >>/etc/hosts
 }
 
-# addresses: of sequence, in its order
+# addresses: the addresses that sequence connects to, in order
 addresses() {
 	awk -v count="$count" 'BEGIN {
 		for (i = 0; i < count; i++)
@@ -41,7 +40,7 @@ addresses() {
 	}'
 }
 
-# Not too often: it is the same emulated machine that all this happens in.
+# Check rarely: all of this runs in one emulated machine.
 has_begun() {
 	sleep 2
 	[ "$("${name}_collected" | wc -l)" -gt 1000 ]
@@ -52,8 +51,8 @@ has_ended() {
 	"${name}_has_last"
 }
 
-# all_come NAME LEAVES RETURNS: NAME_collected prints the addresses that have come,
-# NAME_has_last looks whether the last one has
+# all_come NAME LEAVES RETURNS: NAME_collected prints the addresses that have arrived, and
+# NAME_has_last is true if the last one has
 all_come() {
 	name=$1 leaves=$2 returns=$3
 	equals "$name: nothing has come before" 0 "$("${name}_collected" | wc -l)"
@@ -70,7 +69,7 @@ all_come() {
 	echo 0 >$switch
 	equals "$name: the collector goes in the midst" 1 $((then < count))
 	equals "$name: nothing comes meanwhile" "$then" "$("${name}_collected" | wc -l)"
-	# And those by which they are sent
+	# Also count the connections that send the records
 	# shellcheck disable=SC2046 # words
 	set -- $(since "$@")
 	equals "$name: the kernel has logged them all" "1 $1 0" "$(($1 >= count && $1 < count + 20)) $2 $3"
@@ -125,7 +124,7 @@ rsyslog() {
 	mkdir -p /tmp/collector
 	printf '$WorkDirectory /tmp/collector\n$IncludeConfig %s\n' $examples/rsyslog-receiver.conf >/tmp/collector.conf
 	cp $examples/rsyslog-sender.conf /etc/rsyslog.d/10-tcp-connect-logger.conf
-	# What is there already is not rsyslogd's.
+	# rsyslogd must not read what is in the log already.
 	cat /proc/kmsg >/dev/null &
 	wait_until 60 waits_for_more $!
 	kill $!
@@ -142,7 +141,7 @@ rsyslog() {
 	echo 3 >$rate_limit
 	/payload/sequence 0 10
 	echo 0 >$switch
-	succeeds "rsyslog: what is held back is told" wait_until 60 \
+	succeeds "rsyslog: what is suppressed is reported" wait_until 60 \
 		grep -q 'connections not logged (rate_limit=3)' /var/log/tcp-connect-logger.json
 	echo 0 >$rate_limit
 	collector_ends
@@ -160,7 +159,7 @@ journal_has_last() {
 	journalctl -D /var/log/journal/remote -o cat _TRANSPORT=kernel -n 20 | grep -q -F -e "> $last:9"
 }
 
-# Each has a key that the other's authority has signed.
+# Each has a key signed by an authority that the other trusts.
 certificates() {
 	mkdir -p /etc/ssl/ca /etc/ssl/private
 	cd /etc/ssl/ca || return
@@ -190,11 +189,11 @@ journal() {
 	install -D -m 644 $examples/journal-upload-restart.conf \
 		/etc/systemd/system/systemd-journal-upload.service.d/tcp-connect-logger.conf
 	install -D -m 644 $examples/journal-remote.conf /etc/systemd/journal-remote.conf.d/tcp-connect-logger.conf
-	# Where the collector is
+	# Listen in the collector's namespace
 	mkdir -p /etc/systemd/system/systemd-journal-remote.socket.d
 	printf '[Socket]\nNetworkNamespacePath=/run/netns/collector\n' \
 		>/etc/systemd/system/systemd-journal-remote.socket.d/rig.conf
-	# An emulated machine on a busy host may come to nothing for three minutes.
+	# An emulated machine on a busy host may stall for three minutes.
 	for one in systemd-journald systemd-journal-upload systemd-journal-remote; do
 		mkdir -p /etc/systemd/system/$one.service.d
 		printf '[Service]\nWatchdogSec=0\n' >/etc/systemd/system/$one.service.d/rig.conf

@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# flood.sh KO - 100,000 connections from all CPUs, flat out: each is
-# accounted for
+# flood.sh KO - 100,000 connections from all CPUs at full speed: each one is accounted for
 #
 # where: bare
 # on: line
@@ -15,8 +14,8 @@
 ko=$1
 cpu1=/sys/devices/system/cpu/cpu1
 
-# flood COUNT LEVEL: on each CPU, with this console log level; how long they take, in
-# seconds, and how long a bystander waits, in ms
+# flood COUNT LEVEL: COUNT connections on each CPU, with this console log level; set $seconds to the
+# duration, and $late to a bystander's longest delay in ms
 flood() {
 	echo "$2" >/proc/sys/kernel/printk
 	/payload/nap >/tmp/nap &
@@ -29,7 +28,7 @@ flood() {
 	echo 7 >/proc/sys/kernel/printk
 }
 
-# slow_console COUNT: so many are reported, for that reason
+# slow_console COUNT: so many are reported as not logged because of a slow console
 slow_console() {
 	[ "$(reported_since_mark 'slow console')" = "$1" ]
 }
@@ -39,8 +38,9 @@ flood_of_lines() {
 	flood 5000 7
 	figure "flood, off: 10000 connections in $seconds s; a bystander waited $late ms"
 
-	# A line takes 7 ms there, so that 143 would fill a second. On one CPU: what another
-	# task prints costs who logs it nothing, and then rate_limit may be reached first.
+	# A line takes 7 ms on this console, so 143 lines would fill a second. Use one CPU: with
+	# more, one task may print another's line, which costs the other nothing, and rate_limit
+	# may be reached first.
 	echo 1 >$switch
 	insmod /payload/serial.ko
 	echo 0 >$cpu1/online
@@ -49,9 +49,9 @@ flood_of_lines() {
 	# shellcheck disable=SC2046 # words
 	set -- $(since 0 0 0)
 	equals "flood, 115200 baud, one CPU: all are accounted for" "5000 5000" "$1 $(($2 + $3))"
-	figure "flood, 115200 baud, one CPU: 5000 connections in $seconds s, $2 logged, $3 held back; a bystander waited $late ms"
+	figure "flood, 115200 baud, one CPU: 5000 connections in $seconds s, $2 logged, $3 suppressed; a bystander waited $late ms"
 	succeeds "flood, 115200 baud, one CPU: lines take half of the time" test "$2" -le $((100 * (seconds + 1)))
-	succeeds "flood, 115200 baud, one CPU: says of each that is held back why" wait_until 120 slow_console "$3"
+	succeeds "flood, 115200 baud, one CPU: says why each one is suppressed" wait_until 120 slow_console "$3"
 	echo 1 >$cpu1/online
 
 	before=$(counters)
@@ -60,8 +60,8 @@ flood_of_lines() {
 	# shellcheck disable=SC2086,SC2046 # words
 	set -- $(since $before)
 	equals "flood, 115200 baud: all are accounted for" "10000 10000" "$1 $(($2 + $3))"
-	figure "flood, 115200 baud: 10000 connections in $seconds s, $2 logged, $3 held back; a bystander waited $late ms"
-	succeeds "flood, 115200 baud: most are held back" test "$3" -gt 5000
+	figure "flood, 115200 baud: 10000 connections in $seconds s, $2 logged, $3 suppressed; a bystander waited $late ms"
+	succeeds "flood, 115200 baud: most are suppressed" test "$3" -gt 5000
 
 	before=$(counters)
 	flood 50000 4
@@ -71,8 +71,8 @@ flood_of_lines() {
 	equals "flood: all are seen" 100000 "$1"
 	equals "flood: none is lost" "$1" $(($2 + $3))
 	matches "flood: some are logged" "[1-9]*" "$2"
-	matches "flood: some are held back" "[1-9]*" "$3"
-	figure "flood, a quiet console: 100000 connections in $seconds s, $2 logged, $3 held back; a bystander waited $late ms"
+	matches "flood: some are suppressed" "[1-9]*" "$3"
+	figure "flood, a quiet console: 100000 connections in $seconds s, $2 logged, $3 suppressed; a bystander waited $late ms"
 	echo 0 >$switch
 }
 
@@ -80,7 +80,7 @@ drained() {
 	! grep -q '^entries: [1-9]' $tracing/per_cpu/cpu*/stats
 }
 
-# With a reader: each is read, or lost by the kernel's own count.
+# With a reader: each event is read, or the kernel counts it as lost.
 flood_of_events() {
 	echo 0 >$tracing/tracing_on
 	echo >$tracing/trace

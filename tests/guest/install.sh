@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# install.sh - the package is installed by name from a signed repository, in a guest with
-# systemd: what it says, what is there then, and who may use the switch
+# install.sh - apt installs the package by name from a signed repository, in a guest with systemd:
+# what it prints, what is installed, and who may use the switch
 #
 # where: systemd
 # on: bookworm
@@ -32,7 +32,7 @@ permissions() {
 	done
 }
 
-# repository [OPTION]: apt is told of ours
+# repository [OPTION]: add our repository to apt's sources
 repository() {
 	echo "deb ${1-} file:/payload/apt ./" >/etc/apt/sources.list.d/rig.list
 	apt_get update -o Dir::Etc::SourceList=sources.list.d/rig.list -o Dir::Etc::SourceParts=-

@@ -1,18 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# life.sh ALL - one version of the package after another, in a guest with systemd
+# life.sh ALL - one version of the package replaces another, in a guest with systemd
 #
-# In /payload/versions are others, see versions in tests/job. What concerns DKMS and dpkg
-# alone is in tests/chroot/replace.sh.
+# The other versions are in /payload/versions, see versions in tests/job. tests/chroot/replace.sh
+# tests what concerns only DKMS and dpkg.
 #
 # where: systemd
 # on: bookworm
 # from: saved install
 # payload: deb versions module warm tests/guest/system.sh tests/guest/versions.sh
 # arguments: "'$ALL'"
-# later: a version that does not build, an upgrade in a chroot, dpkg killed: in a chroot, where
-#	no module runs, `replace`, `build` and `killed` do these every day
+# later: a version that does not build, an upgrade in a chroot, dpkg killed: `replace`, `build` and
+#	`killed` test these in a chroot, without a running module, in `make test`
 
 # shellcheck source=tests/guest/system.sh
 . /payload/system.sh
@@ -54,7 +54,7 @@ tcp-connect-logger: some tasks would not let go of the livepatch within 60 s: st
 	is "stalled downgrade: later" "$this" "$this"
 }
 
-# What apt does in a chroot is no affair of the kernel, and of nobody outside.
+# apt in a chroot must not change the running kernel or anything outside.
 chroot_upgrade() {
 	since=$(loaded_since)
 	mkdir -p /mnt/chroot /mnt/tmp
@@ -81,7 +81,7 @@ tcp-connect-logger: cannot reload from a chroot or a container." "$output"
 	is "chroot" "$this" "$this"
 }
 
-# dpkg, and all that it has started, killed before it configures
+# dpkg and all its child processes are killed before it configures
 killed() {
 	since=$(loaded_since)
 	stop_at_point unpacked
@@ -100,7 +100,7 @@ killed() {
 	is "killed, and configured" 99.4.0 99.4.0
 }
 
-# What needs another version of it than those goes first.
+# The tools depend on the version of the package, so remove them first.
 succeeds "without the tools: apt" apt_get remove $tools
 options="$(cat $conffile)
 options tcp_connect_logger enabled=1"

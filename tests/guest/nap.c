@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * nap - a bystander: nap for 10 ms again and again until SIGTERM, and print by how
- * many ms the longest was too long
+ * nap - a bystander: sleeps for 10 ms repeatedly until SIGTERM, then prints by how many ms the
+ * longest sleep was late
  */
 #include <signal.h>
 #include <stdio.h>

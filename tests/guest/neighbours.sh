@@ -1,12 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# neighbours.sh KO - the module among others: livepatches, and whoever traces the
-# function
+# neighbours.sh KO - the module beside other livepatches, and tracers of the same function
 #
-# KO is the module's file. Who comes and goes has a name here, the module under
-# test is "ours". walk takes the steps of a scenario, and looks at everybody after
-# each.
+# KO is the module's file. Each module or tracer has a name; "ours" is the module under test.
+# walk takes the steps of a scenario, and checks everyone after each step.
 #
 # where: bare
 # on: line
@@ -28,8 +26,8 @@ is_there() {
 	[ "${there#* "$1" }" != "$there" ]
 }
 
-# As events: at the function's entry; at its return; and behind the fentry site and
-# maybe an ENDBR64, which is where the module jumps to.
+# Kprobe events: at the function's entry; at its return; and after the fentry site and maybe an
+# ENDBR64, to which the module jumps.
 kprobes() {
 	echo "p:entry tcp_v4_connect" >$tracing/kprobe_events &&
 		echo "r:return tcp_v4_connect" >>$tracing/kprobe_events &&
@@ -40,8 +38,7 @@ kprobes() {
 		echo 1 >$tracing/events/kprobes/enable
 }
 
-# bpf COMMAND: to the program that start_bpf has started; fails if it says something
-# else than that this is done
+# bpf COMMAND: send it to the program that start_bpf started; fail unless the answer confirms it
 bpf() {
 	echo "$1" >&3
 	read -r answer <&4
@@ -85,8 +82,8 @@ leave() {
 	esac
 }
 
-# What $neighbour has done since this was last asked, and what it is to have done
-# when there were two connects.
+# done_by_neighbour: what $neighbour has done since the last call. due_to_neighbour: what it should
+# have done for two connects.
 done_by_neighbour() {
 	case $neighbour in
 	sample) cat /proc/cmdline ;;
@@ -113,7 +110,7 @@ is_blind() {
 	[ "$meeting" = blind ] && { is_there ours || is_there rival; }
 }
 
-# Two connects: what becomes of them, what we log, what the neighbour does.
+# Make two connects: check their results, what we log, and what the neighbour does.
 look() {
 	results='' lines=''
 	dmesg -c >/dev/null	# a short log is read faster
@@ -164,12 +161,12 @@ refused() {
 	nothing_left "$path"
 }
 
-# Of another function: in every order of coming and leaving.
+# A livepatch of another function: every order of coming and leaving.
 another_function() {
 	walk sample +sample +ours -ours +ours -sample +sample -sample +sample -ours -sample
 }
 
-# Of the same function: the one that comes later bypasses ours, or puts it out.
+# A livepatch of the same function: the later one bypasses ours, or replaces it.
 same_function() {
 	walk rival +ours +rival -rival +rival -ours !ours -rival +ours -ours
 
@@ -180,8 +177,8 @@ same_function() {
 	walk replacing -ours !ours -replacing +ours -ours
 }
 
-# meets TRACER: what becomes of it beside a livepatch of the function, not ours: it
-# "sees" the calls, or is "blind" to them, or the one that comes later is "refused"
+# meets TRACER: what happens to it beside another livepatch of the function: it "sees" the calls,
+# or is "blind" to them, or the later one is "refused"
 meets() {
 	come "$1" >/dev/null
 	if (come rival) >/dev/null 2>&1; then
@@ -194,8 +191,8 @@ meets() {
 	leave "$1" >/dev/null
 }
 
-# beside TRACER: which comes before us and stays on, and comes after us. Where the
-# kernel keeps it and livepatches apart, it does so with ours as with another.
+# beside TRACER: it attaches before us and stays, and after us. If the kernel does not allow it
+# beside a livepatch, it must treat ours like any other.
 beside() {
 	neighbour=$1
 	meeting=$(meets "$1")
@@ -211,8 +208,8 @@ beside() {
 	walk "$1" "+$1" +ours -ours +ours "-$1" "+$1" "-$1" -ours
 }
 
-# Until 5.15 function_graph looks for the function where a livepatch has sent the
-# call (ftrace_graph_caller in arch/x86/kernel/ftrace_64.S), and is blind.
+# Until 5.15, function_graph looks up the address to which a livepatch has redirected the call
+# (ftrace_graph_caller in arch/x86/kernel/ftrace_64.S), and is blind.
 tracers() {
 	echo tcp_v4_connect >$tracing/set_ftrace_filter
 	for tracer in kprobes function function_graph; do
@@ -221,8 +218,8 @@ tracers() {
 	echo >$tracing/set_ftrace_filter
 }
 
-# Until 5.19 a BPF trampoline counts as one that redirects the function (direct_ops
-# in kernel/trace/ftrace.c), and is refused beside a livepatch.
+# Until 5.19, a BPF trampoline counts as redirecting the function (direct_ops in
+# kernel/trace/ftrace.c), and is refused beside a livepatch.
 trampolines() {
 	for type in fentry fexit; do
 		start_bpf $type
@@ -231,7 +228,7 @@ trampolines() {
 	done
 }
 
-# 7.3 does not let ftrace be switched off at all.
+# 7.3 does not let ftrace be switched off.
 without_ftrace() {
 	if come sysctl 2>/dev/null; then
 		echo 1 >$sysctl
@@ -241,9 +238,9 @@ without_ftrace() {
 	walk sysctl +ours !sysctl -ours
 }
 
-# Most of this would be waiting. With one CPU a transition ends at its first try;
-# with more it tries again after a second, for the idle tasks of the others. And
-# whoever comes and goes waits for RCU.
+# Reduce waiting. With one CPU a transition finishes at its first attempt; with more, the kernel
+# tries again after a second for the idle tasks of the others. Loading, unloading and tracing also
+# wait for RCU.
 echo 0 >/sys/devices/system/cpu/cpu1/online
 echo 0 >/sys/kernel/rcu_normal
 echo 1 >/sys/kernel/rcu_expedited

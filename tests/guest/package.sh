@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# package.sh - the package in use, in a guest with systemd, over two reboots: boot, the
-# command in every state that the livepatch can be in, removal, one that stalls, purge
+# package.sh - the package in use, in a guest with systemd, with two reboots: boot, the command in
+# every state of the livepatch, removal, a removal that stalls, purge
 #
 # where: systemd
 # on: bookworm
@@ -30,7 +30,7 @@ another_group() {
 	equals "another group: and back" "root:adm 664" "$(stat -c '%U:%G %a' $switch)"
 }
 
-# This kernel has no trace event: top counts what is logged. More is in tools.sh.
+# This kernel has no trace event, so top counts log lines. tools.sh tests more.
 watched() {
 	echo 1 >$switch
 	tcp-connect-logger follow >/tmp/followed &
@@ -77,7 +77,7 @@ second_boot() {
 	curl_logs "remove" 0
 	healthy "remove"
 
-	# A kernel without its headers, and then with them.
+	# Install without the kernel's headers, then add them.
 	mv "/lib/modules/$kernel/build" /root/build
 	succeeds "no headers: apt install" apt_get install "$deb"
 	matches "no headers: says what to do" "*
@@ -100,7 +100,7 @@ tcp-connect-logger: the running kernel $kernel has no headers here: install linu
 	echo 0 >$switch
 	works "headers come"
 
-	# Nobody can make stall.ko's thread let go: a removal that cannot finish.
+	# stall.ko's thread cannot be patched, so the removal cannot finish.
 	echo 1 >$switch
 	insmod /payload/stall.ko
 	succeeds "stalled removal: apt does not fail" apt_get remove $package
@@ -124,7 +124,7 @@ tcp-connect-logger: version $version is loaded already, and is what is installed
 	healthy "after it"
 }
 
-# Booted as with Secure Boot: only modules that are signed with an enrolled key.
+# Booted as with Secure Boot: the kernel accepts only modules signed with an enrolled key.
 third_boot() {
 	nothing_left "key not enrolled"
 	curl_logs "key not enrolled" 0

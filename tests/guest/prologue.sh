@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# prologue.sh KO - a function that begins with bytes the module does not know
+# prologue.sh KO - a function whose prologue the module does not know
 #
-# prologue.host changes the function's fentry site in the guest's memory, as asked.
+# prologue.host changes the function's fentry site in the guest's memory on request.
 #
 # where: bare
 # on: line

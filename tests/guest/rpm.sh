@@ -1,17 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# rpm.sh ALL - the life of the .rpm in a guest with systemd
+# rpm.sh ALL - install, upgrade and remove the .rpm in a guest with systemd
 #
-# The guest is Debian's, with rpm and dnf. In /payload/rpm is a repository, in
-# /payload/versions are other versions, see versions in tests/job.
+# The guest runs Debian with rpm and dnf. /payload/rpm is a repository, and /payload/versions has
+# other versions, see versions in tests/job.
 #
 # where: systemd
 # on: bookworm
 # payload: deb rpm versions module warm tests/guest/system.sh tests/guest/versions.sh
 # arguments: "'$ALL'"
-# later: a reboot, a reinstall, another release, an erase that stalls: module and `maintain` are
-#	the .deb's, and `rpms` has what concerns rpm and DKMS
+# later: a reboot, a reinstall, another release, an erase that stalls: the module and `maintain` are
+#	the same as in the .deb, and `rpms` tests rpm and DKMS
 
 # shellcheck source=tests/guest/system.sh
 . /payload/system.sh
@@ -27,12 +27,12 @@ to() {
 	succeeds "$1: rpm" rpm -U --oldpackage "$other_file"
 }
 
-# It verifies the files of a package; but the administrator's may be changed.
+# Verify the installed files; the administrator may change configuration files.
 audit() {
 	! rpm -q --quiet $package || rpm -V $package | grep -v ' c /etc/'
 }
 
-# by_name: install it from the repository; every signature counts
+# by_name: install it from the repository, which checks every signature
 by_name() {
 	mkdir -p /etc/yum.repos.d
 	cat >/etc/yum.repos.d/rig.repo <<-EOF
@@ -45,7 +45,7 @@ by_name() {
 	EOF
 	mark
 	succeeds "install: dnf, by name, what needs it" dnf -y install $tools
-	# Before the files of what needs it are there
+	# The message comes before the files of the tools are installed
 	matches "install: says what is running and what to do" "*
 *tcp-connect-logger: loaded, logging is off. To switch: tcp-connect-logger enable, or disable; to see the connections: journalctl -k -f -g tcp_connect_logger
 *" "$output"
@@ -64,7 +64,7 @@ kmod
 udev" "$(echo "$output" | sed -n "s! is needed by $package-.*!!p" | sed 's/^\t//; \!^/bin/sh!d' | sort -u)"
 	succeeds "before: what the guest has of it" rpm -i /payload/debian.rpm
 	matches "before: the key of the package is not known" "*: digests SIGNATURES NOT OK" "$(rpm -K "$file")"
-	# For DKMS, which has modules elsewhere there
+	# DKMS then uses Fedora's directory for modules
 	sed -i 's/^ID=.*/ID=fedora/' /usr/lib/os-release
 
 	by_name
@@ -78,7 +78,7 @@ udev" "$(echo "$output" | sed -n "s! is needed by $package-.*!!p" | sed 's/^\t//
 	healthy "install"
 }
 
-# not_swapped NAME: the very same module runs on
+# not_swapped NAME: the same module keeps running
 not_swapped() {
 	matches "$1: says that it is the same" "*
 tcp-connect-logger: version $version is loaded already, and is what is installed." "$output"
@@ -135,7 +135,7 @@ erase() {
 	healthy "erase"
 }
 
-# used: after a boot
+# used: the module works after a boot
 used() {
 	loaded "boot"
 	equals "boot: logging is off" 0 "$(cat $switch)"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sequence FROM TO - connections that can be told from each other: each to another address,
- * by its number in 198.18.0.0/15 (RFC 2544's network, which must have no route), but not TO
+ * sequence FROM TO - make connections FROM to TO - 1, each to a different address, so that they
+ * can be told apart: number N goes to the Nth address in 198.18.0.0/15 (RFC 2544's network, which
+ * must have no route)
  */
 #include <arpa/inet.h>
 #include <err.h>

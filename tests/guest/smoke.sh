@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# smoke.sh KO - the module loads, logs one line, and goes
+# smoke.sh KO - the module loads, logs one line, and unloads
 #
 # where: bare
 # on: every

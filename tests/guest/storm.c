@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * storm - connect flat out, and flip a switch meanwhile, until told to stop
+ * storm - connect at full speed, and flip a switch meanwhile, until SIGTERM
  *
  *	storm SWITCH
  *
- * Each of several threads has both ends of its connections, at 127.0.0.N:4242, and
- * sends bytes there and back; they are others each time. SWITCH is a file to which
- * other threads write 1 and 0; it may come and go. On SIGTERM prints one line:
+ * Each of several threads has both ends of its connections, at 127.0.0.N:4242, and sends bytes
+ * both ways; the bytes differ each time. Other threads write 1 and 0 to the file SWITCH, which may
+ * come and go. On SIGTERM it prints one line:
  *
  *	connects=N failed=N corrupt=N slowest_ms=N flips=N
  *
- * where the slowest is the longest connect(2). What fails is said on the standard
- * error, the first time in each thread.
+ * slowest_ms is the longest connect(2). Each thread prints its first failure to standard error.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -63,7 +62,7 @@ static long now_ms(void)
 
 static int tcp_socket(void)
 {
-	/* What hangs fails in the end; and no port is left in TIME_WAIT. */
+	/* Time out what hangs, and leave no port in TIME_WAIT. */
 	const struct timeval patience = { .tv_sec = 30 };
 	const struct linger reset = { .l_onoff = 1 };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -82,7 +81,7 @@ static bool pass(int from, int to, const void *out, void *in, size_t size)
 	       recv(to, in, size, MSG_WAITALL) == (ssize_t)size;
 }
 
-/* There and back, all of it in the buffers of the sockets meanwhile. */
+/* Both ways; the sockets' buffers hold all of the data. */
 static bool exchange(int fd, int listener, unsigned int seed)
 {
 	unsigned int out[1024], there[1024], back[1024];
@@ -170,9 +169,9 @@ int main(int argc, char **argv)
 	if (argc != 2)
 		return 2;
 	switch_path = argv[1];
-	nice(19);	/* flat out, but not in the way of who loads and unloads */
+	nice(19);	/* full speed, but do not delay loading and unloading */
 
-	/* For sigwait(), also in the threads. */
+	/* For sigwait(); the threads inherit it. */
 	sigemptyset(&end);
 	sigaddset(&end, SIGTERM);
 	pthread_sigmask(SIG_BLOCK, &end, NULL);

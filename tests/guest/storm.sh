@@ -1,27 +1,27 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# storm.sh KO ROUNDS - rounds of load, enable, disable and unload, while connections
-# are made flat out and the switch is flipped by others
+# storm.sh KO ROUNDS - rounds of load, enable, disable and unload, while other processes connect at
+# full speed and flip the switch
 #
-# A round waits for the second twice: klp_transition_work_fn() in kernel/livepatch
-# looks once in each, on it, whether the last tasks have gone over.
+# A round waits until the next full second twice: then klp_transition_work_fn() in
+# kernel/livepatch, which runs once a second, checks whether the last tasks are patched.
 #
 # where: bare
 # on: first
 # boot: slub_debug=FZP
 # payload: module storm
 # arguments: /payload/tcp-connect-logger.ko "$([ -n "$ALL" ] && echo 95 || echo 25)"
-# later: 100 rounds; `make test` has 30. What leaks in each round is seen in 30, too
+# later: 100 rounds; `make test` has 30, which show a leak in each round, too
 
 # shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
 
 ko=$1 rounds=$2
 warm_up=5
-bound=120000	# ms: none hangs, as hung_task_timeout_secs has it; the machine is emulated
+bound=120000	# ms, like hung_task_timeout_secs; the machine is emulated and slow
 
-# soon COMMAND...: as wait_until, but in time for the next second
+# soon COMMAND...: like wait_until, but checks often, so as not to miss the next second
 soon() {
 	tries=1200
 	until "$@"; do
@@ -31,7 +31,7 @@ soon() {
 	done
 }
 
-# opens: the connections that this machine has asked for
+# opens: the number of connections that this machine has opened
 opens() {
 	awk '/^Tcp: [0-9]/ { print $6 }' /proc/net/snmp
 }
@@ -44,14 +44,13 @@ flip() {
 	echo "$1" >$switch
 }
 
-# A round, of which the switch may be what others make of it. The log is kept
-# before its buffer is full.
+# round: other processes may change the switch meanwhile. The log is saved before its buffer is full.
 round() {
 	insmod "$ko" && dmesg -r -c >>/tmp/log && soon transition_over $patch && flip 1 && flip 0 &&
 		echo 0 >$patch/enabled && soon test ! -e $patch && rmmod tcp_connect_logger
 }
 
-# storm NAME ROUNDS: up to the first that fails
+# storm NAME ROUNDS: stop at the first round that fails
 storm() {
 	dmesg -c >/dev/null
 	: >/tmp/log
@@ -62,7 +61,7 @@ storm() {
 	done
 	equals "$1: rounds done" "$2" "$done${output:+: $output}"
 
-	# The last of them.
+	# What happens after the last round.
 	mark
 	opened=$(opens)
 	succeeds "$1: connections go on" soon opened_more 500
@@ -85,24 +84,24 @@ storm() {
 	nothing_left "$1"
 }
 
-# objects: in use of each slab cache, exactly so with slub_debug (mm/slub.c). What
-# sysfs leaves in the dentry cache is no leak, and goes little by little. Those of vmap_area
-# are freed in batches (lazy_max_pages() in mm/vmalloc.c); areas counts what they stand for.
+# objects: the objects in use in each slab cache; slub_debug makes this exact (mm/slub.c). sysfs
+# leaves entries in the dentry cache, which is no leak; they go gradually. vmap_area objects are
+# freed in batches (lazy_max_pages() in mm/vmalloc.c); areas counts these areas instead.
 objects() {
 	for _ in 1 2 3; do
 		sleep 1
 		echo 2 >/proc/sys/vm/drop_caches
 	done
-	sleep 1		# for RCU
+	sleep 1		# wait for RCU
 	awk 'NR > 2 && $1 != "vmap_area" { print $1, $2 }' /proc/slabinfo
 }
 
-# areas: how many there are of memory for modules
+# areas: the number of memory areas for modules
 areas() {
 	grep -c -E 'module_alloc|move_module|load_module|execmem' /proc/vmallocinfo
 }
 
-# Splats still come to the console, connections do not.
+# The console still shows splats, but no connections.
 echo 6 >/proc/sys/kernel/printk
 
 storm "warm-up" $warm_up

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# For what runs in a guest with systemd: the package, and what is asserted of it
-# after each step.
+# For tests in a guest with systemd: the package, and assertions about it for use after each step
 
 # shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
@@ -14,7 +13,7 @@ version=$(dpkg-deb -f "$deb" Version)
 kernel=$(uname -r)
 stage_file=/root/stage
 
-# Of the package, anywhere on the disk. DKMS's log of the last build is its own.
+# The package's files anywhere on the disk. DKMS keeps its log of the last build.
 files_of_ours() {
 	find / -xdev \( -path /payload -o -path /var/log \) -prune -o \
 		-name '*tcp[-_]connect[-_]logger*' -print | sort
@@ -24,12 +23,12 @@ failed_units() {
 	systemctl --failed --plain --no-legend
 }
 
-# What the package manager is not content with
+# audit: the problems that the package manager reports
 audit() {
 	dpkg --audit
 }
 
-# healthy NAME: after each step
+# healthy NAME: for use after each step
 healthy() {
 	equals "$1: no unit has failed" "" "$(failed_units)"
 	equals "$1: the package manager has nothing to do" "" "$(audit)"
@@ -44,14 +43,14 @@ loaded() {
 	equals "$1: the switch is root's and adm's" "root:adm 664" "$(stat -c '%U:%G %a' $switch)"
 }
 
-# What is another one after each load.
+# A value that changes with each load.
 loaded_since() {
 	stat -c %i /sys/module/tcp_connect_logger
 }
 
-# dkms_status: what "dkms status" says of the package, from the links that it reads
-# (module_status() in dkms). That takes two seconds of CPU in a chroot, and many times that in
-# an emulated machine; install.sh looks whether the two are the same.
+# dkms_status: the output of "dkms status" for the package, from the links that it reads
+# (module_status() in dkms). dkms itself takes two seconds of CPU in a chroot, and much more in an
+# emulated machine. install.sh checks that both agree.
 dkms_status() {
 	tree=/var/lib/dkms/tcp-connect-logger
 	for link in $tree/kernel-*; do
@@ -66,7 +65,7 @@ dkms_status() {
 	done
 }
 
-# in_dkms NAME KERNEL...: it is built for these
+# in_dkms NAME KERNEL...: it is built for these kernels
 in_dkms() {
 	step=$1
 	shift
@@ -84,7 +83,7 @@ not_in_dkms() {
 	fails "$1: modinfo finds nothing" modinfo tcp_connect_logger
 }
 
-# What "status" says of the trace event while nobody uses it.
+# How "status" describes the trace event while nobody uses it.
 # shellcheck disable=SC2034 # for those who source this
 if takes_events; then
 	event_state=off event_line="tcp_connect_logger:tcp_connect, off"
@@ -92,8 +91,8 @@ else
 	event_state=none event_line="none: this kernel does not accept trace events from a livepatch"
 fi
 
-# status_is NAME STATUS MODULE LIVEPATCH LOGGING [KERNEL [PACKAGE]]: what "status"
-# shows, word for word, except the numbers of the counters
+# status_is NAME STATUS MODULE LIVEPATCH LOGGING [KERNEL [PACKAGE]]: the exact output of "status",
+# apart from the values of the counters
 status_is() {
 	exits "$1: status" "$2" tcp-connect-logger status
 	counters='' events=
@@ -108,7 +107,7 @@ livepatch  $4
 logging    $5$counters$events" "$(echo "$output" | sed '/^counters/s/[0-9][0-9]*/N/g')"
 }
 
-# curl_logs NAME COUNT: a real curl to a real server, logged once or not at all
+# curl_logs NAME COUNT: a real curl to a real server is logged COUNT times: 0 or 1
 curl_logs() {
 	mark
 	output=$(sh -c 'echo $$; exec curl -s http://127.0.0.1:80/')
@@ -121,7 +120,7 @@ curl_logs() {
 	equals "$1: the log of a curl" "$expected" "$(log)"
 }
 
-# works NAME: off, on, off
+# works NAME: switch off, on, off
 works() {
 	curl_logs "$1, off" 0
 	echo 1 >$switch
@@ -130,7 +129,7 @@ works() {
 	curl_logs "$1, off again" 0
 }
 
-# at_boot NAME: what systemd does at boot, once more
+# at_boot NAME: do again what systemd does at boot
 at_boot() {
 	succeeds "$1: systemd-modules-load does not fail" systemctl restart systemd-modules-load
 	equals "$1: systemd-modules-load is no failed unit" "" "$(failed_units)"
@@ -139,7 +138,7 @@ at_boot() {
 # See warm() in tests/rig/rig.sh.
 [ ! -d /payload/ccache ] || cp -a /payload/ccache /var/cache
 
-# A page for curl.
+# Serve a page to curl.
 mkdir -p /tmp/www
 echo "a page" >/tmp/www/index.html
 busybox httpd -p 127.0.0.1:80 -h /tmp/www
@@ -147,9 +146,9 @@ busybox httpd -p 127.0.0.1:80 -h /tmp/www
 stage=$(cat $stage_file 2>/dev/null || echo first)
 note "boot of stage $stage, kernel $kernel"
 
-# power_cut STAGE POINT COMMAND...: the power goes while the command runs, at that point (see
-# stop_at_point); the next boot is another stage. What is not on the disk by then is lost
-# unless somebody has made sure of it: nothing is written back by the kernel's own accord.
+# power_cut STAGE POINT COMMAND...: the power fails while COMMAND runs, at that point (see
+# stop_at_point); the next boot is another stage. Data that COMMAND has not synced is lost, because
+# the kernel does not write anything back by itself.
 power_cut() {
 	reboot_into "$1"
 	point=$2
@@ -166,7 +165,7 @@ power_cut() {
 	not_ok "power cut at $point: it comes there" "$(cat /tmp/rig.interrupted)"
 }
 
-# reboot_into STAGE [ARGUMENTS]: as the next boot, with these kernel arguments
+# reboot_into STAGE [ARGUMENTS]: the next boot is this stage, with these kernel arguments
 reboot_into() {
 	echo "$1" >$stage_file
 	shift

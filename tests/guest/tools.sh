@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# tools.sh KO - follow, top and the timer for Prometheus, in a guest with systemd,
-# rsyslogd and node_exporter
+# tools.sh KO - follow, top and the timer for Prometheus, in a guest with systemd, rsyslogd and
+# node_exporter
 #
 # where: tracers
 # on: trixie
@@ -15,8 +15,8 @@
 ko=$1
 instances=$tracing/instances
 
-# starts NAME OPTION...: the command in the background, with its output in /tmp/NAME, its
-# errors in /tmp/NAME.err, and its process in /tmp/NAME.pid
+# starts NAME OPTION...: run the command in the background; /tmp/NAME has its output, /tmp/NAME.err
+# its errors, and /tmp/NAME.pid its process ID
 starts() {
 	started=/tmp/$1
 	shift
@@ -25,7 +25,7 @@ starts() {
 	succeeds "$*: it starts" wait_until 120 waits $!
 }
 
-# ends NAME SIGNAL TEST: by that
+# ends NAME SIGNAL TEST: the signal ends it
 ends() {
 	status=0
 	pid=$(cat "/tmp/$1.pid")
@@ -34,7 +34,7 @@ ends() {
 	equals "$3: ends by SIG$2" 0 $status
 }
 
-# all_read NAME: that one waits, and so has read all that there is by now
+# all_read NAME: it waits for more, so it has read everything up to now
 all_read() {
 	journalctl --sync
 	wait_until 60 waits "$(cat "/tmp/$1.pid")"
@@ -44,13 +44,13 @@ lines() {
 	[ "$(wc -l <"/tmp/$1")" -ge "$2" ]
 }
 
-# Its lines with the time masked, which is now
+# Mask the time of each line
 timeless() {
 	sed "s/^$(date -u +%Y-%m-%d)T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]\.[0-9]\{6\}Z /TIME /" "$@"
 }
 
-# makes NAME UID ADDRESS PORT: a connection, with its process in $pid_N and its record in
-# $line_N, N being how many there are by then
+# makes NAME UID ADDRESS PORT: make connection number N; set $pid_N to its process ID and $line_N to
+# its record
 makes() {
 	connection -n "$1" -u "$2" blocking "$3" "$4"
 	line=$(record "$pid" "$2" "$1" "$3" "$4")
@@ -66,7 +66,7 @@ series() {
 	makes '\x0a\xc3\xa9\x5cx\xff' 12345 ::1 9
 }
 
-# those NUMBER...: of the series, as follow writes them into a pipe
+# those NUMBER...: these records of the series, as follow writes them to a pipe
 those() {
 	for one in "$@"; do
 		eval "echo \"TIME \$line_$one\""
@@ -112,7 +112,7 @@ follows() {
 {\"pid\":$pid_3,\"uid\":0,\"user\":\"root\",\"comm\":\"gamma\",\"family\":\"AF_INET6\",\"daddr\":\"2001:db8::1\",\"dport\":443}
 {\"pid\":$pid_4,\"uid\":12345,\"user\":null,\"comm\":\"\\né\\\\x�\",\"family\":\"AF_INET6\",\"daddr\":\"::1\",\"dport\":9}" \
 		"$(jq -c 'del(.time)' /tmp/json)"
-	# The two have not read the clocks at the same moment.
+	# They read the clocks at different moments.
 	equals "follow --json: the time is that of the line, within a second" "0 0 0 0" "$(
 		{ sed 's/Z .*//; s/T/ /' /tmp/all; jq -r .time /tmp/json | sed 's/Z//; s/T/ /'; } |
 			date -u -f - +%s.%N | awk '{ at[NR] = $1 }
@@ -134,7 +134,7 @@ follows() {
 	ends either HUP "follow, either"
 }
 
-# of_one_process: known before it connects
+# of_one_process: follow a process that is known before it connects
 of_one_process() {
 	mkfifo /tmp/go
 	sh -c 'read -r _ </tmp/go; exec busybox nc 127.0.0.1 9' 2>/dev/null &
@@ -151,7 +151,7 @@ the_follower_waits() {
 	follower=$(pgrep -x follow) && waits "$follower"
 }
 
-# As long as its reader lives: also where nothing comes any more.
+# follow ends when its reader does, even if no further line comes.
 closed_pipe() {
 	rm -f /tmp/status
 	(
@@ -165,7 +165,7 @@ closed_pipe() {
 	equals "closed pipe: the line" "TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/head)"
 }
 
-# sum_of NAME: of the lines that follow shows, and of those that it says are lost
+# sum_of NAME: the number of lines that follow shows, plus those that it reports as lost
 sum_of() {
 	echo $(($(wc -l <"/tmp/$1") + $(sed -n 's/^tcp-connect-logger: \([0-9]*\) lines of .*/\1/p' "/tmp/$1.err" |
 		paste -sd +) + 0))
@@ -175,7 +175,7 @@ sum_is_at_least() {
 	[ "$(sum_of "$1")" -ge "$2" ]
 }
 
-# lost NAME PROCESS: which is stopped while more comes than the kernel's log can keep
+# lost NAME PROCESS: stop the process until the kernel's log has overwritten lines
 lost() {
 	echo 0 >$rate_limit
 	kill -STOP "$2"
@@ -184,7 +184,7 @@ lost() {
 	succeeds "$1: the kernel's log has lost lines" wait_until 100 grep -q overwritten "/tmp/$1.err"
 	wait_until 100 sum_is_at_least "$1" 20000
 	sum=$(sum_of "$1")
-	# The kernel may have had something to say itself.
+	# The kernel may have logged lines of its own.
 	equals "$1: what is shown and what is lost is all" 1 $((sum >= 20000 && sum < 20005))
 	[ "$sum" = 20000 ] || note "$1: $sum of 20000"
 	echo 1000 >$rate_limit
@@ -204,11 +204,11 @@ held_back() {
 	starts held tcp-connect-logger follow
 	/payload/cost -n 50 connect 198.51.100.1 9 >/dev/null
 	wait_until 60 held_is 100
-	equals "held back: what is shown and what follow says is not logged is all" 100 "$(held_sum)"
-	equals "held back: follow says nothing else" "" "$(sed \
+	equals "suppressed: what is shown and what follow says is not logged is all" 100 "$(held_sum)"
+	equals "suppressed: follow says nothing else" "" "$(sed \
 		'/^tcp-connect-logger: [1-9][0-9]* connections not logged (rate_limit=5)$/d' /tmp/held.err)"
-	matches "held back: follow says so" "tcp-connect-logger: [1-9]*" "$(cat /tmp/held.err)"
-	ends held INT "held back"
+	matches "suppressed: follow says so" "tcp-connect-logger: [1-9]*" "$(cat /tmp/held.err)"
+	ends held INT "suppressed"
 	echo 1000 >$rate_limit
 
 	starts lost_kmsg tcp-connect-logger follow --kmsg
@@ -266,7 +266,7 @@ counts() {
 	connection -n gamma blocking 2001:db8::2 443
 }
 
-# table TOTAL ROW...: a row is COUNT NAME DESTINATION, each split by |; without the column NEW
+# table TOTAL ROW...: a row is COUNT NAME DESTINATION, separated by |; without the column NEW
 table() {
 	total=$1
 	shift
@@ -279,25 +279,25 @@ table() {
 	done
 }
 
-# table_of NAME: the first that it has shown with TOTAL connections, without NEW
+# table_of NAME TOTAL: the first table shown with TOTAL connections, without the column NEW
 table_of() {
 	awk -v total="$2" '/^connections / { if (shown) exit; shown = index($0, "connections " total ",") == 1 }
 		shown { if (/^ /) $0 = substr($0, 1, 10) substr($0, 22); print }' "/tmp/$1" | sed '${/^$/d}'
 }
 
-# new_of NAME: the sum of NEW of each row over all tables, and its last COUNT, where the two
-# are not the same
+# unlike_new NAME: the rows whose sum of NEW over all tables differs from their last COUNT; print
+# both
 unlike_new() {
 	awk '/^ *[0-9]/ { row = substr($0, 22); new[row] += substr($0, 12, 10); count[row] = substr($0, 1, 10) + 0 }
 		END { for (row in new) if (new[row] != count[row]) print new[row], count[row], row }' "/tmp/$1"
 }
 
-# shows NAME TOTAL: a whole table of so many, with another after it
+# shows NAME TOTAL: it has shown a complete table with TOTAL, as another one follows
 shows() {
 	grep -A 100 "^connections $2," "/tmp/$1" | grep -c '^connections ' | grep -q -x -v '[01]'
 }
 
-# tops [--kmsg]: counted by the kernel, or here
+# tops [--kmsg]: counted by the kernel, or with --kmsg by top
 tops() {
 	top="top${1:+ $1}" before=$(traces)
 	starts top tcp-connect-logger top "$@" --interval 1
@@ -309,7 +309,7 @@ tops() {
 			'2|gamma|[2001:db8::1]:443' '1|gamma|[2001:db8::2]:443')" "$(table_of $one 10)"
 	done
 	connection -n gamma blocking 2001:db8::1 80
-	# The kernel does not count an IPv6 address by name and port too.
+	# The kernel cannot count IPv6 by address, name and port together.
 	set -- "$1" '3|gamma|[2001:db8::1]:*' '1|gamma|[2001:db8::2]:443'
 	[ -z "$1" ] ||
 		set -- "$1" '2|gamma|[2001:db8::1]:443' '1|gamma|[2001:db8::1]:80' '1|gamma|[2001:db8::2]:443'
@@ -319,7 +319,7 @@ tops() {
 	equals "$top, once more" "$(table 11 '4|alpha|127.0.0.1:9' '3|\x0a{ comm: x|198.51.100.1:443' "$@")" \
 		"$(table_of top 11)"
 	for one in top other; do
-		[ -z "$kmsg" ] && continue	# the port of a row may have become *
+		[ -z "$kmsg" ] && continue	# a row's port may have become *
 		equals "$top, $one: what was new is what is counted" "" "$(unlike_new $one)"
 	done
 	ends top INT "$top"
@@ -366,7 +366,7 @@ are_metrics() {
 	[ "$(metrics)" = "$(expected_metrics)" ]
 }
 
-# service_rests: it neither runs nor is about to
+# service_rests: it neither runs nor has a queued job
 service_rests() {
 	case $(systemctl show -P ActiveState -P Job tcp-connect-logger-metrics.service | xargs) in
 	inactive | "inactive 0") ;;
@@ -376,7 +376,7 @@ service_rests() {
 
 prometheus() {
 	timer=tcp-connect-logger-metrics.timer
-	echo 0 >$switch	# to ask is a connection, too
+	echo 0 >$switch	# a query is also a connection
 	systemctl daemon-reload
 	systemctl start prometheus-node-exporter
 	wait_until 120 curl -s -o /dev/null http://127.0.0.1:9100/metrics

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# tracers.sh KO - the tools that trace connects, before and after ours is loaded,
-# and while it goes: each sees every connect exactly once, and so do we
+# tracers.sh KO - tools that trace connects, before and after our module is loaded and while it is
+# unloaded: each tool and our module see every connect exactly once
 #
 # where: tracers
 # on: trixie
@@ -14,11 +14,11 @@
 
 ko=$1
 
-# The tools have a buffer for each CPU, and read one after the other: on one CPU,
-# what is seen is in order.
+# The tools have a buffer for each CPU, and read one after the other. On one CPU, the order is
+# right.
 taskset -p -c 0 $$ >/dev/null
 
-# pids_of COMM: the processes of that name of which the tool has printed a line
+# pids_of COMM: the processes of that name for which the tool has printed a line
 pids_of() {
 	awk -v comm="$1" '{ for (i = 2; i <= NF; i++) if ($i == comm) print $(i - 1) }' /tmp/seen
 }
@@ -27,17 +27,17 @@ sees() {
 	pids_of "$1" | grep -q -x "${2:-.*}"
 }
 
-# Only what it sees tells that a tool is ready; or it has ended.
+# A tool is ready when it sees a connect. Stop waiting if it has ended.
 ready_or_gone() {
 	connection -n trial blocking 127.0.0.1 9
-	sleep 1		# which it needs more than the trials
+	sleep 1		# the tool needs CPU time to start
 	sees trial || ! kill -0 "$tracer"
 }
 
 attach() {
 	"$@" >/tmp/seen 2>/tmp/stderr &
 	tracer=$! expected=
-	wait_until 100 ready_or_gone	# or 500 trials, in fact
+	wait_until 100 ready_or_gone	# or 500 trials, whichever is longer
 	if sees trial; then
 		ok "$tool: it is ready"
 	else
@@ -52,8 +52,8 @@ detach() {
 	tracer=
 }
 
-# connects NAME: three; what the tool and we see of them. The tool's list goes on
-# from when it was attached.
+# connects NAME: make three connects; check what the tool and our module see. $expected grows from
+# the moment when the tool was attached.
 connects() {
 	mark
 	records=
@@ -97,7 +97,7 @@ scenario() {
 	note "$tool: $(($(date +%s) - start)) s"
 }
 
-# between FILE NUMBER: how many lines there are between the marker before and that one
+# between FILE NUMBER: the number of lines between the previous marker and this one
 between() {
 	awk -v from="m$(($2 - 1))." -v to="m$2." '
 		index($0, to) { exit }
@@ -106,14 +106,14 @@ between() {
 		END { print n + 0 }' "$1"
 }
 
-# all_see NUMBER: that marker
+# all_see NUMBER: all tools have seen this marker
 all_see() {
 	for file in /tmp/audit /tmp/bcc /tmp/bpftrace; do
 		grep -q -F "m$1." $file || return 1
 	done
 }
 
-# A tool is ready when it sees something; it needs more than one trial for it.
+# A tool is ready when it sees something, which may take several trials.
 peers_ready() {
 	connection -n m0. blocking 127.0.0.1 9
 	sleep 1
@@ -124,7 +124,7 @@ logs_at_least() {
 	[ "$(lines_since_mark)" -ge "$1" ]
 }
 
-# seen_by_all KIND ADDRESS OURS: one connection of a kind, and who sees it how often
+# seen_by_all KIND ADDRESS OURS: make one connection, and count how often each tool sees it
 seen_by_all() {
 	mark
 	connection "$1" "$2" 9
@@ -139,7 +139,7 @@ seen_by_all() {
 	note "$(log | tr '\n' ';')"
 }
 
-# What those miss that people use instead.
+# What other tools miss.
 peers() {
 	for_all_kinds
 	ip mptcp limits set subflow 2 add_addr_accepted 2
@@ -174,8 +174,8 @@ peers() {
 	succeeds "peers: unload" unload tcp_connect_logger
 }
 
-# recorded NAME RECORD PRINT EXPECTED: three connections that are made below the command RECORD,
-# as PRINT then shows them, and EXPECTED each of an address
+# recorded NAME RECORD PRINT EXPECTED: RECORD runs a script with three connections; PRINT must show
+# the output of EXPECTED for each address
 recorded() {
 	rm -rf /tmp/data
 	# shellcheck disable=SC2086 # words
@@ -211,7 +211,7 @@ number_of() {
 	echo "$pid connect $* 9"
 }
 
-# Those that read the trace event, where the kernel has it.
+# Tools that read the trace event, on kernels that accept it.
 readers_of_the_event() {
 	cat >/tmp/three <<-"EOF"
 		#!/bin/sh
@@ -242,9 +242,9 @@ tracer=
 peers
 scenario "bpftrace's fentry" bpftrace -e 'kfunc:tcp_v4_connect { printf("%d %s\n", pid, comm); }'
 scenario "bpftrace's fexit" bpftrace -e 'kretfunc:tcp_v4_connect { printf("%d %s\n", pid, comm); }'
-# bcc's, compiled beforehand (libbpf-tools): the compiler of bpfcc-tools takes too
-# long in an emulated machine.
+# libbpf-tools has bcc's tool compiled: the compiler in bpfcc-tools takes too long in an emulated
+# machine.
 scenario "bcc's tcpconnect" stdbuf -oL tcpconnect-libbpf
-# At tcp_connect(), which tcp_v4_connect() calls.
+# This one traces tcp_connect(), which tcp_v4_connect() calls.
 scenario "bpftrace's tcpconnect" bpftrace /usr/sbin/tcpconnect.bt
 echo end

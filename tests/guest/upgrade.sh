@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# upgrade.sh KERNEL apart|together - the package stays when KERNEL comes and the
-# old one goes, in a guest with systemd, over one reboot
+# upgrade.sh KERNEL apart|together - the package keeps working when KERNEL is installed and the old
+# one is removed, in a guest with systemd, with one reboot
 #
-# KERNEL's packages are in /payload/image and /payload/headers, and are installed
-# apart, the headers last and with a power cut, or together.
+# KERNEL's packages are in /payload/image and /payload/headers. They are installed together, or
+# apart: the headers last, with a power cut.
 #
 # where: systemd
 # on: bookworm
@@ -13,20 +13,20 @@
 # from: saved install
 # payload: deb module warm tests/guest/system.sh
 # arguments: "$next" "$how"
-# later: Debian 13, where image and headers come together
+# later: Debian 13, where image and headers are installed together
 
 # shellcheck source=tests/guest/system.sh
 . /payload/system.sh
 
 next=$1 how=$2
 
-# A kernel for which the livepatch does not compile, as far as the boot goes.
+# A kernel for which the livepatch does not compile, tested as far as a boot can show.
 unsupported() {
 	unload tcp_connect_logger
 	ko=$(modinfo -n tcp_connect_logger)
 	cp "$ko" /root/ko
 	case $ko in
-	*.xz) xz --check=crc32 -c /payload/unsupported.ko >"$ko" ;; # all that the kernel knows
+	*.xz) xz --check=crc32 -c /payload/unsupported.ko >"$ko" ;; # the only check that the kernel knows
 	*) cp /payload/unsupported.ko "$ko" ;;
 	esac
 	at_boot "unsupported"
@@ -41,7 +41,7 @@ unsupported() {
 	loaded "supported again"
 }
 
-# undisturbed NAME: the running module, while kernels come and go
+# undisturbed NAME: the running module, while kernels are installed and removed
 undisturbed() {
 	loaded "$1"
 	equals "$1: it is the very same" "$since" "$(loaded_since)"
@@ -54,7 +54,7 @@ first_boot() {
 	unsupported
 	since=$(loaded_since)
 
-	# An initramfs of all modules would take minutes in an emulated machine.
+	# With all modules, an initramfs would take minutes in an emulated machine.
 	echo MODULES=dep >/etc/initramfs-tools/conf.d/rig
 	fails "before $next: it is not there" test -e "/boot/vmlinuz-$next"
 	if [ "$how" = apart ]; then
@@ -70,7 +70,7 @@ first_boot() {
 	fi
 }
 
-# Cut while DKMS builds for the new kernel
+# The power fails while DKMS builds for the new kernel
 cut_boot() {
 	loaded "cut as headers come"
 	works "cut as headers come"

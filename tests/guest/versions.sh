@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# One version of the package after another, and what each has to come to: the same for
-# the .deb and the .rpm
+# One version of the package replaces another, and the expected result, which is the same for the
+# .deb and the .rpm
 #
-# Who sources this has system.sh, and says how it is done: "to NAME VERSION" installs
-# that one, and leaves what that has printed in $output.
+# A script that sources this has sourced system.sh. It defines "to NAME VERSION", which installs
+# that version, and leaves the printed text in $output.
 
 # shellcheck disable=SC2154 # of system.sh, and of those who source this
 
@@ -13,8 +13,8 @@ this=$version
 other=99.1.0
 conffile=/etc/modprobe.d/tcp-connect-logger.conf
 
-# is NAME RUNNING INSTALLED [ELSE [DEB]]: which version runs, which is installed
-# for this kernel, what else DKMS has, which the package is
+# is NAME RUNNING INSTALLED [ELSE [DEB]]: the version that runs, the version installed for this
+# kernel, what else DKMS has, and the package's version
 is() {
 	equals "$1: dkms status" "$(printf %s "tcp-connect-logger/$3, $kernel, x86_64: installed${4:+
 $4}" | sort)" "$(dkms_status | sort)"
@@ -38,7 +38,7 @@ swapped() {
 	figure "$1: connections were not seen for $gap s"
 }
 
-# watch: what runs and what is installed, as it changes, to /root/watched
+# watch: append the running and the installed version to /root/watched, again and again
 watch() {
 	while :; do
 		echo "$(cat /sys/module/tcp_connect_logger/version 2>/dev/null)" \
@@ -54,8 +54,8 @@ upgrade() {
 	kill $watcher
 	swapped "upgrade" "$this" $other
 	is "upgrade" $other $other
-	# At no time was there nothing to load at a boot, and the old one ran until the
-	# new one was there.
+	# A boot could load the module at all times, and the old one ran until the new one was
+	# installed.
 	note "runs, installed: $(uniq /root/watched | tr '\n' ';')"
 	equals "upgrade: the new module is installed while the old one runs" "$this $other" \
 		"$(grep -m 1 " $other\$" /root/watched)"

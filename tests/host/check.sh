@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # check.sh DIR LINUX - unit tests and fuzzers under ASan and UBSan, the tools with -Werror, and
-# what shellcheck and checkpatch say; for an ordinary user, without network
+# the reports of shellcheck and checkpatch; needs neither root nor network
 #
-# DIR is for its files, in LINUX is checkpatch.
+# DIR is for its files; LINUX contains checkpatch.
 #
 # where: host
 
@@ -16,7 +16,7 @@ dir=$1 linux=$2
 
 sanitize="-fsanitize=address,undefined -fno-sanitize-recover=all"
 
-# From elsewhere: it leaves a file where it is run.
+# Run it elsewhere, because it leaves a file in the current directory.
 checkpatch() {
 	cd "$dir" && perl "$linux/scripts/checkpatch.pl" --no-tree --strict --quiet \
 		--max-line-length=100 --ignore FILE_PATH_CHANGES -f "$@"
@@ -48,11 +48,11 @@ reports_nothing checkpatch checkpatch \
 	$(find "$PWD/src" "$PWD/tests/modules" -name '*.[ch]' ! -name '*.mod.c' ! -name trace.h)
 reports_nothing "checkpatch of what is no kernel's" checkpatch \
 	--ignore PREFER_KERNEL_TYPES "$PWD"/cmd/*.[ch]
-# It does not know how the kernel's own are written.
+# checkpatch does not know how the kernel's own trace events are written.
 reports_nothing "checkpatch of the trace event" checkpatch \
 	--ignore PARENTHESIS_ALIGNMENT,OPEN_ENDED_LINE "$PWD/src/trace.h"
 
-# The rig: TAP, with known failures and a plan, and what is counted of it
+# The rig: TAP with known failures and a plan, and the counts
 printf '# a comment\n\nbare-.*-rt\tfirst|second\ta reason\n' >"$dir/known"
 printf '%s\n' "begin one" "ok - first" "not ok - second: #3" "ok - third" "not ok - fourth" \
 	"ok - fifth # SKIP why" "# ok - first" "stray" end >"$dir/raw"

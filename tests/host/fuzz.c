@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz - a process's name in a record, whatever it is: what the module writes, follow and
- * top read back
+ * fuzz - any process name in a record: follow and top read back what the module writes
  *
- * For libFuzzer. The first bytes of its input are the name, others what a function
- * begins with; all of it what follows "pid=" in a line.
+ * For libFuzzer. The first bytes of the input are the name, and the following ones a function's
+ * prologue. All of it is also the rest of a line after "pid=".
  */
 #include <assert.h>
 #include <stddef.h>
@@ -22,7 +21,7 @@ typedef uint8_t u8;
 #include "../../src/prologue.h"
 #include "../../cmd/record.c"
 
-/* Whatever is taken for a record is printable, and reads back from what is printed. */
+/* Anything that is parsed as a record is printable, and reads back from what is printed. */
 static void parse(const uint8_t *data, size_t size)
 {
 	char line[256], comm[PRINTABLE_LEN], to[DESTINATION_LEN];
@@ -40,7 +39,7 @@ static void parse(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	/* Each as long as it may look, so that ASan sees it look further. */
+	/* Allocated exactly as long as may be read, so that ASan reports reads beyond. */
 	char *comm = calloc(1, TASK_COMM_LEN), *text = malloc(TCL_COMM_LEN);
 	u8 *code = calloc(1, TCL_PROLOGUE_MAX);
 	char line[256], to[DESTINATION_LEN];

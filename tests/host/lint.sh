@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# lint.sh DIR LINUX DIST - the packages: lintian and rpmlint, built again to the bit,
-# installing the same files, signed repositories
+# lint.sh DIR LINUX DIST - the packages: lintian and rpmlint, reproducible builds, the same files
+# in both, signed repositories
 #
-# DIR is for its files, in DIST are the packages.
+# DIR is for its files; DIST contains the packages.
 #
 # where: host
 
@@ -17,13 +17,13 @@ rpm=$(echo "$dist"/*.noarch.rpm) tools_rpm=$(echo "$dist"/*.x86_64.rpm) srpm=$(e
 # shellcheck source=tests/rig/lib.sh
 . tests/rig/lib.sh
 
-# sums DIST: of what of it is the same in every build
+# sums DIST: checksums of the packages that are the same in every build
 sums() {
 	(cd "$1" && sha256sum ./*.deb ./*.rpm)
 }
 
-# elsewhere TREE: a copy of this tree, and the packages built there, as another user's machine would, of a
-# checkout of its own
+# elsewhere TREE: build the packages in a copy of this tree, as another user with a checkout on
+# another machine would
 elsewhere() {
 	mkdir -p "$1"
 	tar --exclude=./.git --exclude=./build --exclude=./dist -c . | tar -C "$1" -x
@@ -33,21 +33,21 @@ elsewhere() {
 	sums "$1/dist"
 }
 
-# rebuilt SRPM: the package, as its own distribution would make it
+# rebuilt SRPM: the packages, as a distribution would rebuild them
 rebuilt() {
 	rpmbuild --rebuild --nodeps --define "_topdir $dir/rebuilt" "$1" >"$dir/rebuilt.log" 2>&1
 	echo "$dir"/rebuilt/RPMS/*/*.rpm
 }
 
-# described RPM...: what they install, need and do
+# described RPM...: the files, dependencies and scripts of the packages
 described() {
 	rpm -qp --scripts --requires --provides --changelog --qf "$(printf %s \
 		'[%{FILENAMES} %{FILEMODES:perms} %{FILEUSERNAME}:%{FILEGROUPNAME}' \
 		' %{FILEFLAGS:fflags} %{FILEDIGESTS}\n]%{NEVRA}\n%{LICENSE}\n%{DESCRIPTION}\n')" "$@"
 }
 
-# What both install, but for documents, which are where each has them; of programs, which
-# each builds with its own options, without what is in them
+# The files that both install, without documents, which each has in a different place, and
+# without the contents of programs, which each builds with its own options
 files_of_deb() {
 	mkdir "$dir/deb"
 	dpkg-deb -x "$1" "$dir/deb"
@@ -97,8 +97,7 @@ equals "the .rpm's changelog begins as the .deb's" \
 	"* $(LC_ALL=C date -u -d "$(dpkg-parsechangelog -SDate)" '+%a %b %d %Y') $(dpkg-parsechangelog -SMaintainer) - $version-1" \
 	"$(rpm -qp --changelog "$rpm" | head -n 1)"
 
-# signed SIGNATURE FILE: by the key of the repository that it is in, and not if it is
-# somebody else's
+# signed SIGNATURE FILE: signed with the key of its repository; a changed file fails
 signed() {
 	name=${2#"$dist/"}
 	gpg --dearmor <"$dist/${name%%/*}/tcp-connect-logger.asc" >"$dir/key"
@@ -125,7 +124,7 @@ rpmkeys="rpmkeys --dbpath $dir/rpmdb"
 }
 matches "the .rpm there: that is a signature" "*: digests signatures OK" "$output"
 
-# The caller's key, from a place whose path is short enough for gpg's agent
+# The caller's key, in a directory whose path is short enough for gpg's agent
 GNUPGHOME=$(mktemp -d)
 export GNUPGHOME
 gpg --batch --quiet --passphrase '' --quick-generate-key caller@example.org rsa3072 sign never

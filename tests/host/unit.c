@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * unit - the module's pure functions, on bytes that no kernel at hand has, and how its
- * lines are read again
+ * unit - the module's pure functions, with bytes that no available kernel has, and the parsing
+ * of its lines
  *
- * Reports as the guests do, see tests/rig/rig.sh.
+ * Reports like the tests in guests, see tests/rig/rig.sh.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -58,7 +58,7 @@ static void test_prologue(void)
 	char name[80];
 
 	for (size_t i = 0; i < sizeof(prologues) / sizeof(prologues[0]); i++) {
-		/* Exactly as long as it may look, so that ASan sees it look further. */
+		/* Allocated exactly as long as may be read, so that ASan reports reads beyond. */
 		u8 *code = malloc(TCL_PROLOGUE_MAX);
 
 		memcpy(code, prologues[i].code, TCL_PROLOGUE_MAX);
@@ -69,7 +69,7 @@ static void test_prologue(void)
 	}
 }
 
-/* Every byte, at every place of a name, reads back as what it was. */
+/* Every byte, at every position in a name, reads back unchanged. */
 static void test_escape(void)
 {
 	static const char escaped[] = " \\\"'=>";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * empty - a livepatch of the same functions that does nothing: what the mechanism
- * costs by itself
+ * empty - a livepatch of the same functions that does nothing, to measure what livepatching
+ * itself costs
  */
 #define TCL_LOG_H	/* instead of what log.h has */
 #define tcl_wanted()				false

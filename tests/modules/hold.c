@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * hold - somebody who uses the module that is tested, while this one is loaded
+ * hold - hold a reference to the module under test while this one is loaded
  *
- * Is to be loaded first: it learns of the other by the module notifier.
+ * Load it first: it uses the module notifier to find the other module.
  */
 #include <linux/module.h>
 #include <linux/notifier.h>

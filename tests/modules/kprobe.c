@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kprobe - print a record's line from a kprobe at tcp_v4_connect(): what one would
- * write without livepatch
+ * kprobe - print a record's line from a kprobe on tcp_v4_connect(), as one would without
+ * livepatch
  */
 #define pr_fmt(fmt) "kprobe: " fmt
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * line - print a record's line by one bare pr_info() for each write to /proc/line:
- * what printk costs by itself
+ * line - print a record's line with one bare pr_info() for each write to /proc/line, to measure
+ * what printk itself costs
  */
 #define pr_fmt(fmt) "tcp_connect_logger: " fmt
 

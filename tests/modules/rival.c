@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * rival - somebody else who redirects tcp_v4_connect(), or function=
+ * rival - redirect tcp_v4_connect(), or the function in function=, as another module may
  *
- * how=livepatch: a livepatch that makes every such connect fail with ENETDOWN; with
- * replace=1 one that takes the place of every other livepatch.
- * how=ftrace: an ftrace_ops with IPMODIFY that happens to change nothing.
+ * how=livepatch: a livepatch that makes every such connect fail with ENETDOWN. With
+ * replace=1 it replaces all other livepatches.
+ * how=ftrace: an ftrace_ops with IPMODIFY that changes nothing.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

@@ -2,9 +2,9 @@
 /*
  * serial - a console that is as slow as a serial port at 115200 baud
  *
- * An emulated one takes all at once. As univ8250_console_write() does for a real one
- * (drivers/tty/serial/8250/8250_port.c), it waits for each character with interrupts
- * off.
+ * An emulated UART accepts everything at once. So this console waits for each character with
+ * interrupts off, as univ8250_console_write() does for real hardware
+ * (drivers/tty/serial/8250/8250_port.c).
  */
 #include <linux/console.h>
 #include <linux/delay.h>
@@ -18,7 +18,7 @@ static void serial_write(struct console *console, const char *text, unsigned int
 	touch_nmi_watchdog();
 	local_irq_save(flags);
 	for (; length; length--)
-		udelay(10 * 1000000 / 115200);	/* bits of a character, with start and stop */
+		udelay(10 * 1000000 / 115200);	/* ten bits, with start and stop */
 	local_irq_restore(flags);
 }
 

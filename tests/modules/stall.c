@@ -2,11 +2,10 @@
 /*
  * stall - a thread that holds up every livepatch transition while it is loaded
  *
- * It sleeps below a function that objtool is told to leave alone, so that its
- * stack cannot be unwound reliably and no transition can be sure of it. The
- * sleep has a function of its own because objtool must find one in the section:
- * else it writes no ORC data for it at all, and what orc_find() then comes upon
- * depends on where the module's sections happen to lie.
+ * It sleeps below a function that objtool ignores, so its stack cannot be unwound reliably,
+ * and no transition can complete. The function that sleeps is separate, because objtool must
+ * find one in the section. Otherwise it writes no ORC data for the section, and the result of
+ * orc_find() depends on where the module's sections are.
  */
 #include <linux/kthread.h>
 #include <linux/module.h>

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Whole runs, from their TAP: one line "PASSED FAILED SKIPPED" for all the files. A TODO
-# counts as skipped if it fails, and as failed if it passes. So does a file without a plan,
-# or with one that is not kept.
+# Count the results of whole runs from their TAP: one line "PASSED FAILED SKIPPED" for all files. A
+# TODO counts as skipped if it fails, and as failed if it passes. A file whose plan is missing or
+# wrong counts as one failure.
 
 function close_file() {
 	if (file != "" && (plan == "" || plan != seen))

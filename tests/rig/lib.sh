@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# For what runs in a guest or a chroot, with busybox's sh as well as with dash:
-# how it reports (see rig.sh), and what it looks at.
+# For scripts in a guest or a chroot, with busybox's sh or dash: functions to report (see rig.sh)
+# and to inspect the system.
 
 switch=/sys/kernel/tcp_connect_logger/enabled
 parameter=/sys/module/tcp_connect_logger/parameters/enabled
@@ -20,7 +20,7 @@ figure() {
 	echo "# figure: $*"
 }
 
-# A test's name is one line.
+# The name of a test is one line.
 name_of() {
 	case $1 in
 	*"
@@ -33,7 +33,7 @@ ok() {
 	echo "ok - $(name_of "$1")"
 }
 
-# not_ok NAME [WHY]: with the end of why, indented
+# not_ok NAME [WHY]: also print the last lines of WHY, indented
 not_ok() {
 	echo "not ok - $(name_of "$1")"
 	[ -z "${2-}" ] || printf '%s\n' "$2" | tail -n 40 | cut -c 1-400 | sed 's/^/#   /'
@@ -59,7 +59,7 @@ equals() {
 	fi
 }
 
-# matches NAME PATTERN ACTUAL: a pattern of the shell's
+# matches NAME PATTERN ACTUAL: PATTERN is a shell pattern
 matches() {
 	# shellcheck disable=SC2254 # it is a pattern
 	case $3 in
@@ -71,7 +71,7 @@ $3" ;;
 	esac
 }
 
-# succeeds NAME COMMAND...: leaves its output in $output
+# succeeds NAME COMMAND...: set $output to the command's output
 succeeds() {
 	test_name=$1
 	shift
@@ -94,7 +94,7 @@ $output"
 	fi
 }
 
-# exits NAME STATUS COMMAND...: leaves its output in $output
+# exits NAME STATUS COMMAND...: set $output to the command's output
 exits() {
 	test_name=$1 expected=$2 status=0
 	shift 2
@@ -110,15 +110,15 @@ reports_nothing() {
 	equals "$test_name reports nothing" "" "$output"
 }
 
-# apt_get ARGUMENT...: without questions and pty; in_chroot, if it is set, is where
+# apt_get ARGUMENT...: never ask, and use no pty; if $in_chroot is set, run it there
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 
 apt_get() {
 	${in_chroot:+chroot "$in_chroot"} apt-get -y -o Dpkg::Use-Pty=0 "$@"
 }
 
-# stop_at COMMAND PATTERN: from here on, that command stops for ever where its arguments match
-# the shell's pattern; the real one is used otherwise. Until the next boot or go_on.
+# stop_at COMMAND PATTERN: from now on, COMMAND stops forever if its arguments match the shell
+# pattern, and otherwise runs as usual. This ends with go_on or a reboot.
 stops=/tmp/rig.stops
 
 stop_at() {
@@ -144,12 +144,12 @@ go_on() {
 	umount "$stopping"
 }
 
-# has_stopped: there; or it never will, since what was to come there has ended
+# has_stopped: it stops there; or it never will, because the command that should reach it ended
 has_stopped() {
 	[ -e $stops/stopped ] || ! kill -0 $interrupted
 }
 
-# begin_and_stop NAME COMMAND...: in a session of its own, up to where it stops
+# begin_and_stop NAME COMMAND...: run it in a session of its own until it stops
 begin_and_stop() {
 	test_name=$1
 	shift
@@ -163,33 +163,33 @@ begin_and_stop() {
 	fi
 }
 
-# kill_stopped: that, and all that it has started
+# kill_stopped: kill it, and all its child processes
 kill_stopped() {
 	kill -KILL -$interrupted
 	wait $interrupted 2>/dev/null
 	go_on
 }
 
-# The points at which an upgrade is interrupted, each with the command that stops there
+# The points at which an upgrade is interrupted, and the command that stops at each of them
 points="prerm unpacked postinst build swapped"
 
 stop_at_point() {
 	case $1 in
 	prerm) stop_at ln '*kept-source *' ;;			# maintain keep
-	unpacked) stop_at dpkg '*--configure*' ;;		# of apt
+	unpacked) stop_at dpkg '*--configure*' ;;		# by apt
 	postinst) stop_at dkms 'add *' ;;			# maintain install
 	build) stop_at ld '*tcp-connect-logger.ko*' ;;		# Kbuild
-	swapped) stop_at rm '-rf /run/tcp-connect-logger' ;;	# maintain install, at its end
+	swapped) stop_at rm '-rf /run/tcp-connect-logger' ;;	# the end of maintain install
 	esac
 }
 
-# nothing_left NAME: of the module in the kernel
+# nothing_left NAME: the kernel has no trace of the module
 nothing_left() {
 	equals "$1: nothing of the module is left" "" \
 		"$(ls -d /sys/module/tcp_connect_logger ${switch%/*} $patch 2>/dev/null)"
 }
 
-# mark: from here on the kernel's log is looked at
+# mark: look at the kernel's log from here on
 marks=0
 mark() {
 	[ $marks -gt 0 ] || echo on >/proc/sys/kernel/printk_devkmsg # no rate limit
@@ -197,18 +197,18 @@ mark() {
 	echo "rig: mark $$.$marks" >/dev/kmsg
 }
 
-# ours: our lines of dmesg -r, with their level, without their time, and without
-# what the kernel says in a module's name when it loads one
+# ours: filter our lines from dmesg -r, with their level, without their time, and without what
+# the kernel prints in a module's name when it loads one
 ours() {
 	sed -n '/taint/d; s/^\(<[0-9]*>\)\[[^]]*\] \(tcp_connect_logger: \)/\1\2/p'
 }
 
-# log: those since the mark
+# log: our lines since the mark
 log() {
 	dmesg -r | sed -n "/rig: mark $$.$marks\$/,\$p" | ours
 }
 
-# connection [OPTION...] KIND ADDRESS PORT: make it, and set $pid and $result
+# connection [OPTION...] KIND ADDRESS PORT: make one, and set $pid and $result
 connection() {
 	output=$(/payload/connect "$@")
 	pid=${output#pid=}
@@ -216,7 +216,7 @@ connection() {
 	result=${output#*result=}
 }
 
-# record PID UID COMM ADDRESS PORT: the line that a connection is logged by
+# record PID UID COMM ADDRESS PORT: the log line of a connection
 record() {
 	case $4 in
 	*:*) set -- "$1" "$2" "$3" "[$4]" "$5" ;;
@@ -224,33 +224,33 @@ record() {
 	echo "<6>tcp_connect_logger: pid=$1 uid=$2 comm=$3 -> $4:$5"
 }
 
-# lines_since_mark: how many of ours are records
+# lines_since_mark: the number of records since the mark
 lines_since_mark() {
 	log | grep -c -e ' -> '
 }
 
-# reported_since_mark REASON: how many connections are said not to be logged, for this
-# reason, a pattern for sed
+# reported_since_mark REASON: the number of connections reported as not logged for this reason,
+# a sed pattern
 reported_since_mark() {
 	log | sed -n "s/^<4>tcp_connect_logger: \([1-9][0-9]*\) connections not logged ($1)\$/\1/p" |
 		awk '{ sum += $1 } END { print sum + 0 }'
 }
 
-# for_all_kinds: what some kinds of connection need of the network
+# for_all_kinds: set up the network as some kinds of connection need it
 for_all_kinds() {
 	echo 7 >/proc/sys/net/ipv4/tcp_fastopen	# fastopen-connect then waits for data
-	ip route add 203.0.113.0/24 dev lo	# nobody answers there
+	ip route add 203.0.113.0/24 dev lo	# no answer comes from there
 }
 
-# takes_events: whether the kernel takes trace events of a livepatch
+# takes_events: whether the kernel accepts trace events from a livepatch
 takes_events() {
 	case $(uname -r) in
 	5.10.* | 6.1.*) return 1 ;;
 	esac
 }
 
-# enter_cgroup: one of its own, for this shell and what it starts; leave_cgroup: back
-# to the root
+# enter_cgroup: move this shell and its children to a new cgroup; leave_cgroup: move it back to
+# the root cgroup
 cgroups=/sys/fs/cgroup
 
 enter_cgroup() {
@@ -263,14 +263,14 @@ leave_cgroup() {
 	rmdir $cgroups/rig
 }
 
-# events_in: those in what a tracer writes, with what cannot be known masked
+# events_in: extract the events from a tracer's output, with unpredictable values masked
 events_in() {
 	sed -n 's/^.*tcp_connect: *pid=/pid=/p' |
 		sed 's/ cookie=[1-9][0-9]* / cookie=C /; s/ skaddr=[0-9a-f(][^ ]*$/ skaddr=A/'
 }
 
-# event_of ADDRESS [COMM]: the one that is expected of the last connection, of a
-# process in this shell's cgroup
+# event_of ADDRESS [COMM]: the expected event of the last connection, from a process in this
+# shell's cgroup
 event_of() {
 	cgroup=$cgroups$(sed -n 's/^0:://p' /proc/self/cgroup)
 	family=AF_INET
@@ -279,12 +279,12 @@ event_of() {
 		"netns=$(stat -Lc %i /proc/self/ns/net) cgroup=$(stat -c %i "$cgroup") cookie=C skaddr=A"
 }
 
-# counters: the module's, as "seen logged suppressed"
+# counters: the module's counters, as "seen logged suppressed"
 counters() {
 	(cd ${switch%/*} && cat seen logged suppressed) | tr '\n' ' ' | sed 's/ $//'
 }
 
-# since SEEN LOGGED SUPPRESSED: what was counted since the counters were so
+# since SEEN LOGGED SUPPRESSED: the increase of the counters since they had these values
 since() {
 	# shellcheck disable=SC2046 # words
 	set -- "$@" $(counters)
@@ -302,47 +302,47 @@ wait_until() {
 	done
 }
 
-# waits PROCESS: in poll(2), for what comes
+# waits PROCESS: it waits for input in poll(2)
 waits() {
 	[ "$(cut -d ' ' -f 1 "/proc/$1/syscall")" = 7 ]
 }
 
-# waits_for_more PROCESS: asleep in a system call, with nothing to read
+# waits_for_more PROCESS: it sleeps in a system call and has nothing left to read
 waits_for_more() {
 	case $(cut -d ' ' -f 1 "/proc/$1/syscall") in
 	running | -1 | "") return 1 ;;
 	esac
 }
 
-# transition_over PATCH: also where the patch is gone
+# transition_over PATCH: also true if the patch is gone
 transition_over() {
 	[ "$(cat "$1/transition" 2>/dev/null || echo 0)" = 0 ]
 }
 
-# no_journald: nor what would start it again
+# no_journald: stop it, and the sockets that would start it again
 no_journald() {
 	systemctl stop systemd-journald.socket systemd-journald-dev-log.socket \
 		systemd-journald-audit.socket systemd-journald
 }
 
-# unpack PACKAGE: its files alone
+# unpack PACKAGE: install only its files
 unpack() {
 	dpkg --unpack --force-depends /payload/"$1"_*.deb >/dev/null 2>&1
 }
 
-# disable_patch PATCH: as Documentation/livepatch/livepatch.rst says
+# disable_patch PATCH: as Documentation/livepatch/livepatch.rst describes
 disable_patch() {
 	echo 0 >"$1/enabled"
 	wait_until 60 test ! -d "$1"
 }
 
-# load FILE [PARAMETER...]: a livepatch, and wait for the end of its transition
+# load FILE [PARAMETER...]: load a livepatch, and wait for its transition
 load() {
 	loaded=$(basename "$1" .ko | tr - _)
 	insmod "$@" && wait_until 60 transition_over "$livepatches/$loaded"
 }
 
-# unload MODULE: perhaps it is disabled already, or was never a livepatch
+# unload MODULE: it may be disabled already, or be no livepatch
 unload() {
 	[ ! -d "$livepatches/$1" ] || disable_patch "$livepatches/$1"
 	wait_until 20 rmmod "$1"

@@ -1,22 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# The test rig, to be sourced: what runs in a chroot, and what runs in a guest. bench/ uses
-# it too.
+# The test rig, to be sourced: it runs chroots and guests. bench/ uses it too.
 #
-# A test reports on its standard output, in a guest that is the second serial port, line
-# by line, as rig/lib.sh does it:
+# A test reports on its standard output, which in a guest is the second serial port, line by line
+# with the functions of rig/lib.sh:
 #
 #	ok - NAME
 #	ok - NAME # SKIP WHY
 #	not ok - NAME
-#	# TEXT			for people; "# figure: TEXT" is shown when the job is done
-#	kernel RELEASE		from now on the guest is booted with this kernel of its disk
-#	reboot [ARGUMENTS]	the guest goes down and wants to be started again,
-#				with these kernel arguments
-#	end			the test's end is reached; without it, the test has failed
+#	# TEXT			for people; "# figure: TEXT" is also shown at the end of the job
+#	kernel RELEASE		boot this kernel from the guest's disk from now on
+#	reboot [ARGUMENTS]	the guest powers off; start it again with these kernel arguments
+#	end			the test has reached its end; otherwise it has failed
 #
-# rig/tap.awk makes TAP of it.
+# rig/tap.awk converts this to TAP.
 
 : "${ACCEL:=tcg}"
 
@@ -24,7 +22,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 cache=${TCL_CACHE:-/var/cache/tcp-connect-logger}
 work=$top/build/rig
 
-timeout=3000	# seconds after which a chroot or a guest is given up
+timeout=3000	# seconds, for a chroot or one boot of a guest
 
 rig_packages="apt-utils build-essential clang cpio createrepo-c curl debhelper e2fsprogs fakeroot
 	gdb-minimal gpg gpg-agent libbpf-dev libclang-rt-dev libelf-dev libjansson-dev
@@ -47,7 +45,7 @@ become_root() {
 	mkdir -p "$cache" "$work"
 }
 
-# missing_packages: of $rig_packages, those that are not installed
+# missing_packages: those of $rig_packages that are not installed
 missing_packages() {
 	for package in $rig_packages; do
 		[ "$(dpkg-query -Wf '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
@@ -59,18 +57,18 @@ need_packages() {
 	missing=$(missing_packages)
 	[ -n "$missing" ] || return 0
 
-	say "installing on this machine:$missing"
+	say "installing on this machine with apt:$missing"
 	apt-get -q update
 	# shellcheck disable=SC2086 # a list
 	DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $missing
 }
 
-# need_source: files of the kernel's source, in $cache/linux: what checks the style
-# of the module's, and the livepatch that the kernel shows as a sample
+# need_source: get files of the kernel's source into $cache/linux: checkpatch, and the kernel's
+# livepatch sample
 need_source() {
 	[ ! -e "$cache/linux" ] || return 0
 
-	say "getting files of the kernel's source"
+	say "downloading files of the kernel's source"
 	source=$(apt-cache depends linux-source | sed -n 's/ *Depends: //p')
 	rm -rf "$cache/linux.new"
 	mkdir -p "$cache/linux.new"
@@ -82,34 +80,34 @@ need_source() {
 				'*/scripts/spelling.txt' '*/scripts/const_structs.checkpatch' \
 				'*/samples/livepatch/livepatch-sample.c'
 		rm "$source"_*.deb
-	) || die "no kernel source"
+	) || die "cannot download the kernel's source"
 	mv "$cache/linux.new" "$cache/linux"
 }
 
 # shellcheck source=tests/rig/root.sh
 . "$top/tests/rig/root.sh"
 
-# plan_of SUITE: the kernels that tests/run has found for it, a line each: suite, archive,
-# release, "line" if it is the one of its line (6.1, 6.12) on which most is tested, else
-# "other"; "wanted", or if $KERNELS leaves it out, "guest" if guests with systemd have it,
-# else "-"
+# plan_of SUITE: the kernels that tests/run found for it, one per line: suite, archive, release,
+# role, and use. The role is "line" for the kernel of its line (6.1, 6.12), which gets most tests,
+# or else "other". The use is "wanted" if $KERNELS matches, or else "guest" if guests with systemd
+# have the kernel, or else "-".
 plan_of() {
 	awk -v suite="$1" '$1 == suite' "$work/plan"
 }
 
-# built_of SUITE: the releases of those that modules are built for
+# built_of SUITE: the releases of the kernels for which modules are built
 built_of() {
 	plan_of "$1" | awk '$5 != "-" { printf "%s%s", n++ ? " " : "", $3 }'
 }
 
-# neighbours_for SUITE: the releases of those whose guests load more than the module
+# neighbours_for SUITE: the releases of the kernels whose guests load other modules too
 neighbours_for() {
 	plan_of "$1" | awk -v all="${ALL-}" '$5 != "-" && (all || $4 == "line" || $5 == "guest" || /-cloud-/) {
 		printf "%s%s", n++ ? " " : "", $3 }'
 }
 
-# make_package DIRECTORY [TREE [TARGETS]]: set $deb, of the module, built there from this
-# tree or another, with what else make's TARGETS are
+# make_package DIRECTORY [TREE [TARGETS]]: build the packages there from this tree or another, with
+# make's TARGETS; set $deb to the module's package
 make_package() {
 	mkdir -p "$1"
 	# shellcheck disable=SC2086 # a list
@@ -120,21 +118,21 @@ make_package() {
 	deb=$(echo "$1"/dist/*-dkms_*.deb)
 }
 
-# tool NAME OPTION...: $work/NAME, a program for the guests
+# tool NAME OPTION...: compile a program for the guests to $work/NAME
 tool() {
 	tool=$1
 	shift
 	gcc -static -O2 -Wall -Wextra -Werror -o "$work/$tool" "$top/tests/guest/$tool.c" "$@"
 }
 
-# copy_tree DIRECTORY: this tree, without what is built in it
+# copy_tree DIRECTORY: copy this tree, without build results
 copy_tree() {
 	mkdir -p "$1"
 	tar -C "$top" --exclude=./.git --exclude=./build --exclude=./dist -c . | tar -C "$1" -x
 }
 
-# make_version VERSION [COMMAND]: $work/versions/VERSION.deb and .rpm, of this tree
-# under another version, after COMMAND in it
+# make_version VERSION [COMMAND]: build $work/versions/VERSION.deb and .rpm from a copy of this
+# tree with another version, after running COMMAND in it
 make_version() {
 	tree=$work/versions/$1.tree
 	copy_tree "$tree"
@@ -145,8 +143,8 @@ make_version() {
 	cp "$tree"/out/dist/*.noarch.rpm "$work/versions/$1.rpm"
 }
 
-# new_payload NAME COMMAND FILE...: make $dir, the place of one chroot or guest;
-# in $dir/payload are copies of the files, and run, which runs the command.
+# new_payload NAME COMMAND FILE...: make $dir, the directory of one chroot or guest. $dir/payload
+# contains copies of the files, and run, which runs the command.
 new_payload() {
 	dir=$work/$1
 	rm -rf "$dir"
@@ -157,9 +155,9 @@ new_payload() {
 	[ $# = 0 ] || cp -a "$@" "$dir/payload"
 }
 
-# in_root [COMMAND]: run that or /payload/run in a chroot of $root; what it writes
-# elsewhere than in /payload is thrown away, except what its compiler keeps for the
-# roots of this suite, see ccache.conf. Prints its report.
+# in_root [COMMAND]: run COMMAND or /payload/run in a chroot of $root, and print its report. Only
+# changes in /payload and in the compiler's cache persist; roots of one suite share the cache, see
+# ccache.conf.
 in_root() {
 	kept=$(basename "${root%/root}")
 	kept=$cache/ccache/${kept%%-*}
@@ -180,32 +178,32 @@ in_root() {
 	' sh "$root" "$dir/payload" "$kept" "${1:-/payload/run}"
 }
 
-# warm: let the compiler of a guest find what it will be asked for, see ccache.conf
+# warm: fill the guest's compiler cache with what it will compile, see ccache.conf
 warm() {
 	cp -a "$top/tests/chroot/warm.sh" "$dir/payload"
 	in_root /payload/warm.sh >"$dir/warm.log" 2>&1
 }
 
-# For qemu: whatever the guest does takes a nanosecond an instruction, and waiting no time.
+# For qemu: an instruction takes a nanosecond of the guest's time, and idling takes none.
 count_instructions="-icount shift=0,sleep=off -smp 1"
 
-# For every guest's kernel. QEMU translates code again for each address that it runs at: with
-# randomized addresses an exec takes six times as long, and an installation by DKMS three times.
+# For the kernel of every guest. QEMU translates code again for each address at which it runs.
+# With randomized addresses an exec takes six times as long, and an installation by DKMS three
+# times.
 kernel_arguments="console=ttyS0 no_timer_check norandmaps panic=-1 oops=panic"
 
-# What the kernel prints when something is wrong with it.
+# Messages that the kernel prints when something is wrong.
 splat='BUG:|WARNING:|Oops|Call Trace|general protection|lockup|stall detected|self-detected stall|blocked for more than|KASAN|UBSAN|Kernel panic|possible .* locking|unreferenced object|refcount_t:'
 
-# qemu APPEND [OPTION...]: one run of a guest. Its kernel's console goes to
-# $dir/console, its report to standard output.
+# qemu APPEND [OPTION...]: run a guest once. The console goes to $dir/console, and the report to
+# standard output.
 #
-# Some faults of the emulation in QEMU 7.2 are kept away. With a thread for each CPU
-# ($threads is multi), one may go on for ever to execute an int3 that another has taken
-# back (seen in __schedule(), as a tracepoint was switched off), or the kernel finds it there
-# and dies ("Oops: int3", seen as a livepatch was loaded). And cmpxchg16b leaves rubbish in
-# the flags, the trap flag among it: Debian 12's 6.12 dies of it in
-# kmem_cache_alloc(), within seconds. And a busy host may be too late for the kernel's
-# test of its timer, which then panics.
+# The options avoid faults in QEMU 7.2. With a thread for each CPU ($threads is multi), a CPU may
+# execute forever an int3 that another one has removed (seen in __schedule(), when a tracepoint
+# was switched off). Or the kernel finds that int3 and dies ("Oops: int3", seen when a livepatch
+# was loaded). Also, cmpxchg16b corrupts the flags, including the trap flag; Debian 12's 6.12 then
+# dies in kmem_cache_alloc() within seconds. On a busy host the kernel's timer check may fail and
+# panic, so it is off.
 qemu() {
 	append=$1
 	shift
@@ -218,16 +216,16 @@ qemu() {
 		-kernel "$vmlinuz" -append "$kernel_arguments $append" "$@"
 }
 
-# guest_payload: the disk that the guest's agent mounts. Its size is that of the disk
-# that a saved guest had.
+# guest_payload: make the disk that the guest's agent mounts. It must have the same size as in a
+# saved guest.
 guest_payload() {
 	mke2fs -q -t ext2 -d "$dir/payload" "$dir/payload.img" 512M >/dev/null
 	: >"$dir/report"
 	mkfifo "$dir/answers" "$dir/monitor.in" "$dir/monitor.out"
 }
 
-# guest_disks [SAVED]: a throw-away disk, that of a saved guest or else a copy of $disk,
-# and the payload
+# guest_disks [SAVED]: make the payload and a throw-away disk: that of a saved guest, or else an
+# overlay of $disk
 guest_disks() {
 	if [ -n "${1-}" ]; then
 		cp "$1" "$dir/disk.qcow2"
@@ -237,8 +235,8 @@ guest_disks() {
 	guest_payload
 }
 
-# guest_answers off|save [run]: pass on what the guest reports. Whenever it is ready, tell it
-# what to do: run its payload, unless that is running already, and then go, off or saved.
+# guest_answers off|save [run]: pass on the guest's report. When the guest is ready, tell it to run
+# its payload, unless that is running already; when it is ready again, power it off or save it.
 guest_answers() {
 	then=$1 ran=${2-}
 	[ ! -e "$dir/payload/run" ] || [ -n "$ran" ] || ran=no
@@ -260,11 +258,11 @@ guest_answers() {
 	done
 }
 
-# guest_boot ARGUMENTS [OPTION...]: one boot of a guest with systemd from $dir's disks, with
-# these kernel arguments and options for QEMU besides, up to its power off; or, if $then is
-# save, until it is saved. With the option "-loadvm ready" it is the saved guest that goes on.
-# Its agent runs /payload/run, if there is one. Prints and keeps its report. It has one CPU: a
-# second one costs a fifth more, and is what the bare guests are about.
+# guest_boot ARGUMENTS [OPTION...]: boot a guest with systemd from $dir's disks, with additional
+# kernel arguments and QEMU options, until it powers off; or until it is saved, if $then is save.
+# The option "-loadvm ready" resumes a saved guest. The agent runs /payload/run if it exists.
+# Prints the report and keeps it. The guest has one CPU: a second one would take a fifth longer,
+# and the bare guests have two.
 guest_boot() {
 	arguments=$1 ran=
 	shift
@@ -281,9 +279,8 @@ guest_boot() {
 		<>"$dir/answers" | guest_answers "${then:-off}" "$ran" | tee -a "$dir/report"
 }
 
-# guest_full [SAVED [ARGUMENTS]]: a guest with systemd, a saved one if there is one, or booted
-# with these kernel arguments; then booted as often as it asks for, but not again after a boot
-# of which it says nothing
+# guest_full [SAVED [ARGUMENTS]]: run a guest with systemd: resume SAVED, or boot with these kernel
+# arguments. Then boot it as often as it asks for, but stop after a boot without a report.
 guest_full() {
 	guest_disks "${1-}"
 	arguments=${2-} size=-1
@@ -300,7 +297,7 @@ guest_full() {
 	done
 }
 
-# take_kernel RELEASE: of the guest's disk, for the next boots
+# take_kernel RELEASE: copy it from the guest's disk, for the next boots
 take_kernel() {
 	qemu-img convert -O raw "$dir/disk.qcow2" "$dir/disk.img"
 	debugfs -c -R "dump /boot/vmlinuz-$1 $dir/vmlinuz-$1" "$dir/disk.img" 2>/dev/null
@@ -309,8 +306,8 @@ take_kernel() {
 	vmlinuz=$dir/vmlinuz-$1 initrd=$dir/initrd.img-$1
 }
 
-# booted: set $saved to the guest of use_guest, as it is when it has booted; it is made
-# once for each disk and QEMU
+# booted: set $saved to the guest of use_guest, saved after it booted; made once for each disk and
+# version of QEMU
 booted() {
 	saved=$store/booted-$({ echo "$store smp 1 $kernel_arguments"; cat "$store/key"; qemu-system-x86_64 --version; } | sha256sum | cut -c 1-12).qcow2
 	[ ! -e "$saved" ] || return 0
@@ -328,9 +325,8 @@ booted() {
 	[ -e "$saved" ]
 }
 
-# guest_bare ARGUMENTS [OPTION...]: a guest with nothing but busybox and /payload,
-# whose first process runs /payload/run; with these arguments for the kernel and
-# options for QEMU. Prints and keeps its report.
+# guest_bare ARGUMENTS [OPTION...]: run a guest with only busybox and /payload, with these kernel
+# arguments and QEMU options. Its first process runs /payload/run. Prints the report and keeps it.
 guest_bare() {
 	rm -rf "$dir/initramfs"
 	mkdir -p "$dir/initramfs/bin" "$dir/initramfs/proc" "$dir/initramfs/sys" "$dir/initramfs/dev"

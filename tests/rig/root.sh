@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# Debian's kernels and roots, to be sourced by rig.sh. They come from the mirrors
-# that this machine is configured for. What is made is kept for as long as nothing
-# that it is made of changes.
+# Debian's kernels and roots, to be sourced by rig.sh. They come from the mirrors for which this
+# machine is configured. A root is kept until something that it is made from changes.
 
-# To build modules with; in a chroot, and in a guest.
+# Packages to build modules, in a chroot and in a guest.
 build_packages="busybox-static dkms gcc kmod make openssl udev"
 chroot_packages="$build_packages ccache rpm sparse"
 guest_packages="$build_packages ccache curl dbus dnf initramfs-tools iproute2 procps rpm systemd-sysv
@@ -14,15 +13,15 @@ tracers_packages="$guest_packages auditd bpfcc-tools bpftrace libbpf-tools libc6
 	trace-cmd jq man-db prometheus-node-exporter rsyslog rsyslog-elasticsearch rsyslog-kafka
 	rsyslog-relp systemd-journal-remote"
 
-# apt_for ARCHIVES COMMAND [ARGUMENT...]: apt-get or apt-cache on the package lists
-# of some archives (bookworm, bookworm-backports), kept apart from this machine's
+# apt_for ARCHIVES COMMAND [ARGUMENT...]: run apt-get or apt-cache with the package lists of some
+# archives (bookworm, bookworm-backports), separate from this machine's
 apt_for() {
 	state=$cache/apt/$(echo "$1" | tr ' ' +) command=$2
 	[ -e "$state" ] || mkdir -p "$state/archives/partial"
 	for archive in $1; do
 		cat "$cache/apt/$archive.list"
 	done >"$state/sources.$$"
-	# apt's cache is as old as it.
+	# apt rebuilds its cache if this file is newer.
 	cmp -s "$state/sources.$$" "$state/sources.list" ||
 		cp "$state/sources.$$" "$state/sources.list"
 	rm "$state/sources.$$"
@@ -33,8 +32,8 @@ apt_for() {
 		-o APT::Get::List-Cleanup=false -o APT::Sandbox::User=root "$@"
 }
 
-# need_archive ARCHIVE: fetch its lists, once in a run; fails where there is no
-# such archive. sid has no -security, the newest suites have no -backports.
+# need_archive ARCHIVE: fetch its lists, once in a run; fail if there is no such archive. sid has
+# no -security, and the newest suites have no -backports.
 need_archive() {
 	mkdir -p "$cache/apt/lists/partial"
 	# shellcheck disable=SC2016 # apt's own variables
@@ -55,33 +54,32 @@ need_archive() {
 		mv "$cache/apt/$1.new" "$cache/apt/$1.list"
 		apt_for "$1" apt-get update >/dev/null
 	elif [ -s "$cache/apt/$1.list" ]; then
-		say "the mirrors cannot be reached: going on with the old lists of $1" >&2
+		say "cannot reach the mirrors: using the old lists of $1" >&2
 	else
 		return 1
 	fi
 }
 
-# kernel_of ARCHIVE NAME: what linux-headers-NAME stands for
+# kernel_of ARCHIVE NAME: the release that linux-headers-NAME depends on
 kernel_of() {
 	apt_for "$1" apt-cache --no-all-versions show "linux-headers-$2" |
 		sed -n '/^Depends:/s/.*linux-headers-\([^ ,]*\).*/\1/p'
 }
 
-# missing ARCHIVE PACKAGE: from the mirror, though its lists have it; those of an
-# old suite may be so
+# missing ARCHIVE PACKAGE: the lists have it but the mirror does not, as may happen in an old suite
 missing() {
 	uri=$(apt_for "$1" apt-get --print-uris download "$2" | sed -n "s/^'\([^']*\)'.*/\1/p")
 	[ "$(curl -sIL -m 30 -o /dev/null -w '%{http_code}' "$uri")" = 404 ]
 }
 
-# guest_kernel ARCHIVE: the one of it that guests with systemd have
+# guest_kernel ARCHIVE: the kernel that its guests with systemd have
 guest_kernel() {
 	kernel_of "$1" cloud-amd64
 }
 
-# kernels_in ARCHIVE: of each line (linux-headers-amd64, linux-headers-6.12-amd64)
-# and flavour the newest kernel that can be had with its headers, one a line. What
-# is passed over for an older one is reported as skipped.
+# kernels_in ARCHIVE: for each line (linux-headers-amd64, linux-headers-6.12-amd64) and flavour,
+# the newest kernel that the mirror has with its headers, one per line. A newer one that the
+# mirror does not have is reported as skipped.
 kernels_in() {
 	apt_for "$1" apt-cache pkgnames linux-headers- | sort >"$work/headers.$1"
 	sed -n -E 's/^linux-headers-(([0-9.]+-)?(cloud-|rt-)?amd64)$/\1/p' "$work/headers.$1" |
@@ -104,12 +102,12 @@ kernels_in() {
 		done | sort -Vu
 }
 
-# bootstrap STORE SUITE ARCHIVES PACKAGES [OPTION...]: a Debian root in STORE/root,
-# unless it is there; its compiler is ccache
+# bootstrap STORE SUITE ARCHIVES PACKAGES [OPTION...]: make a Debian root in STORE/root, unless it
+# exists; its compiler is ccache
 bootstrap() {
 	store=$1 suite=$2 archives=$3 packages=$4
 	shift 4
-	cd "$top"	# for copy-in: no path of this checkout in the key, but what is in the file
+	cd "$top"	# so that the key has the contents of copied files, not this checkout's path
 	# shellcheck disable=SC2016 # $1 is for the hook
 	set -- "$@" --customize-hook=": $(sha256sum <tests/rig/ccache.conf)" \
 		--customize-hook="copy-in tests/rig/ccache.conf /etc" \
@@ -124,8 +122,8 @@ bootstrap() {
 	[ "$(cat "$store/key" 2>/dev/null)" != "$key" ] || return 0
 	rm -rf --one-file-system "$store"
 	mkdir -p "$store"
-	# What it mounts goes with it, also where it is killed. Kernels of backports need
-	# a linux-base from there.
+	# The namespace removes its mounts, even if it is killed. Kernels from backports need
+	# the linux-base from there.
 	# shellcheck disable=SC2016,SC2086 # $1 is for the hooks; a list
 	echo "$lists" | unshare --mount mmdebstrap --variant=minbase \
 		--include="$(echo $packages | tr ' ' ,)" \
@@ -137,31 +135,31 @@ bootstrap() {
 	echo "$key" >"$store/key"
 }
 
-# make_root SUITE: with the plan's kernels and their headers, but with a few of their
-# modules only, so that there is something for depmod
+# make_root SUITE: a root with the plan's kernels and headers, but only a few of their modules, for
+# depmod
 make_root() {
 	use_root "$1"
-	export INITRD=No	# to the kernels' hooks
+	export INITRD=No	# for the kernels' hooks
 	bootstrap "${root%/root}" "$1" "$(plan_of "$1" | cut -d ' ' -f 2 | sort -u)" \
 		"$chroot_packages $(plan_of "$1" | awk '{ print "linux-image-" $3, "linux-headers-" $3 }')" \
 		--dpkgopt='path-exclude=*/lib/modules/*/kernel/*' \
 		--dpkgopt='path-include=*/lib/modules/*/kernel/lib/*'
 }
 
-# use_root SUITE [KERNEL]: set $root, and $vmlinuz to one of its kernels
+# use_root SUITE [KERNEL]: set $root, and set $vmlinuz to one of its kernels
 use_root() {
 	root=$cache/root/$1${ALL:+-all}/root
 	vmlinuz=$root/boot/vmlinuz-${2-}
 }
 
-# What a guest with systemd may load. depmod and initramfs-tools read every module that
-# is there, again and again.
+# Modules that a guest with systemd may load. It has no others, because depmod and
+# initramfs-tools read each one repeatedly.
 guest_modules="arch/x86/crypto/crc* crypto/crc* drivers/block/virtio_blk* drivers/net/veth*
 	drivers/virtio/* fs/autofs/* fs/binfmt_misc* fs/configfs/* fs/ext4/* fs/fscache/* fs/fuse/* fs/jbd2/* fs/lockd/*
 	fs/mbcache* fs/netfs/* fs/nfs/* fs/nfs_common/* fs/overlayfs/* lib/crc* lib/libcrc*
 	net/dns_resolver/* net/sunrpc/*"
 
-# make_guest SUITE [systemd|tracers]: a disk with systemd, and the kernel that such a guest has
+# make_guest SUITE [systemd|tracers]: make a disk with systemd and the kernel of such a guest
 make_guest() {
 	use_guest "$@"
 	set -f
@@ -183,13 +181,13 @@ make_guest() {
 	[ -e "$disk" ] || mke2fs -q -t ext4 -d "$root" "$disk" 4G
 }
 
-# Timers that a guest would find due when its clock is set.
+# Timers that would expire when a guest's clock is set.
 guest_timers="apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer
 	fstrim.timer logrotate.timer man-db.timer systemd-tmpfiles-clean.timer"
 guest_timers=$(echo $guest_timers)
 
-# use_guest SUITE [systemd|tracers]: set $suite, $kernel, $vmlinuz, $initrd and $disk, an ext4
-# image of $root; and what it is made of, $packages
+# use_guest SUITE [systemd|tracers]: set $suite, $kernel, $vmlinuz, $initrd, $packages, which it
+# contains, and $disk, an ext4 image of $root
 use_guest() {
 	suite=$1
 	kernel=$(guest_kernel "$1")
@@ -200,8 +198,8 @@ use_guest() {
 	vmlinuz=$root/boot/vmlinuz-$kernel initrd=$root/boot/initrd.img-$kernel
 }
 
-# debs_for SUITE DIRECTORY PACKAGE...: fetch what apt would install of the suite's
-# backports in $root
+# debs_for SUITE DIRECTORY PACKAGE...: download what apt would install in $root from the suite's
+# backports
 debs_for() {
 	suite=$1 debs=$2
 	shift 2

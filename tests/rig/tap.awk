@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# What a job's tests have reported (rig.sh), as TAP: -v job=NAME -v list=KNOWN-FAILURES
+# Convert a job's reports (see rig.sh) to TAP: -v job=NAME -v list=KNOWN-FAILURES
 #
-# A known failure becomes a TODO. The plan comes last, and only if every test that began
-# has reached its end.
+# A known failure becomes a TODO. The plan comes last, and only if every test that began has
+# reached its end.
 
 BEGIN {
 	while ((getline line < list) > 0) {
@@ -30,7 +30,7 @@ function assertion(result, name,	i, skip) {
 /^ok - / { assertion("ok", substr($0, 6)); next }
 /^not ok - / { assertion("not ok", substr($0, 10)); next }
 /^begin / { begun++; print "#", substr($0, 7); next }
-# After a reboot it begins once more.
+# The test begins again after the reboot.
 /^reboot/ { begun-- }
 $0 == "end" { ended++; next }
 /^#/ { print; next }

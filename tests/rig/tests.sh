@@ -1,40 +1,40 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# The tests and the plan, to be sourced after rig.sh: which jobs they make, and what each
-# needs. A test is a script in tests/ whose first comment has such lines:
+# The tests and the plan, to be sourced after rig.sh: which jobs the tests make, and what each job
+# needs. A test is a script in tests/ whose first comment has these lines:
 #
-#	where:		host, this machine
-#			chroot, of a suite with the headers of its kernels
-#			bare, a guest with a kernel and busybox
-#			systemd, a guest with systemd and what builds the module
-#			tracers, that with tracers and collectors of logs
-#	on:		the suites, or of the bare guests: line, the kernel of each line; every
-#			kernel; suite, the first kernel of each suite; first, that of the first
-#			suite
-#	from:		of systemd: booted (if this line is missing); saved JOB, which that test
-#			has left; disk, to be booted by the test
-#	saves:		yes, if it leaves such a guest
-#	boot:		arguments for the kernel of a guest of its own; "-" if it needs none.
-#			Bare tests without this line share a boot
-#	payload:	what it finds in /payload: module (the .ko files for its kernel), deb,
-#			tools-deb, apt, rpm (repositories), versions, warm (what the compiler
-#			has made), programs of tests/guest, files of the tree
-#	arguments:	those that it is called with
+#	where:		host: this machine
+#			chroot: a chroot of a suite, with the headers of its kernels
+#			bare: a guest with a kernel and busybox
+#			systemd: a guest with systemd and the packages to build the module
+#			tracers: such a guest with tracers and log collectors
+#	on:		suites, or for bare guests: line, the kernel of each line; every, all
+#			kernels; suite, the first kernel of each suite; first, the first
+#			suite's
+#	from:		for systemd: booted (the default); saved JOB, the guest that this test
+#			left; disk, the test boots it
+#	saves:		yes, if the test leaves such a guest
+#	boot:		kernel arguments for a guest of its own; "-" for no arguments. Bare
+#			tests without this line share one boot
+#	payload:	the files in /payload: module (the .ko files for its kernel), deb,
+#			tools-deb, apt, rpm (repositories), versions, warm (the compiler's
+#			results), programs of tests/guest, files of the tree
+#	arguments:	the arguments of the script
 #	later:		what only make test-all does, and why
 #
-# Where more than that is to be done on this machine, it is in TEST.host beside TEST.sh,
-# which rig/job sources.
+# If a test needs more work on this machine, TEST.host is beside TEST.sh, and tests/job sources
+# it.
 
-# Suites that have guests with systemd; the first is that of most of them.
+# Suites that have guests with systemd; most of the tests use the first.
 guest_suites="bookworm trixie"
 
-# test_files: of all tests
+# test_files: the files of all tests
 test_files() {
 	grep -l '^# where:' "$top"/tests/host/*.sh "$top"/tests/chroot/*.sh "$top"/tests/guest/*.sh
 }
 
-# field FILE NAME: of the first lines
+# field FILE NAME: the value of this line in the first comment
 field() {
 	sed -n "/^[^#]/q; s/^# $2:[[:space:]]*//p" "$1"
 }
@@ -44,7 +44,7 @@ file_of_test() {
 	echo "$top"/tests/*/"$1.sh"
 }
 
-# is_wanted TEST WHERE: in $TESTS, by name or by where it runs
+# is_wanted TEST WHERE: in $TESTS, by its name or by the place where it runs
 is_wanted() {
 	for one in $TESTS; do
 		case $one in all | "$1" | "$2") return 0 ;; esac
@@ -57,7 +57,7 @@ has_suite() {
 	case " $2 " in *" $1 "* | *" every suite "*) ;; *) return 1 ;; esac
 }
 
-# kernels_for ON: of the plan, those that a bare test is for, a line each: suite, release
+# kernels_for ON: the kernels of the plan on which a bare test runs, one per line: suite, release
 kernels_for() {
 	on=$1
 	[ -z "$ALL" ] || on=every
@@ -69,8 +69,8 @@ kernels_for() {
 	}' "$work/plan"
 }
 
-# jobs: a line each: name, what (root, guest, booted or where its tests run), tests ("-" if
-# it is only needed by others), what it needs
+# jobs: one per line: name, kind (root, guest, booted, or where its tests run), tests ("-" if it
+# only makes what others need), prerequisites
 jobs() {
 	bare_tests= files=$(test_files)
 	for file in $files; do
@@ -112,21 +112,21 @@ jobs() {
 			;;
 		esac
 	done >"$work/jobs.tests"
-	# In one boot, by kernel
+	# Group the tests that share a boot, by kernel
 	for test in $bare_tests; do
 		kernels_for "$(field "$(file_of_test "$test")" on)" | sed "s/\$/ $test/"
 	done | awk '{ job = $1 " " $2; if (!(job in tests)) order[++n] = job; tests[job] = tests[job] (tests[job] ? "," : "") $3 }
 		END { for (i = 1; i <= n; i++) { split(order[i], field)
 			print "bare-" field[2], "bare:" field[1] ":" field[2], tests[order[i]], "build-" field[1] } }' \
 		>>"$work/jobs.tests"
-	# What they need, and what that needs, unless it is a test that is wanted
+	# Add their prerequisites recursively, except those that are requested tests
 	while cat "$work/jobs.tests" && needed >"$work/jobs.needed" && [ -s "$work/jobs.needed" ]; do
 		cat "$work/jobs.needed" >>"$work/jobs.tests"
 	done >/dev/null
 	cat "$work/jobs.tests"
 }
 
-# needed: the jobs that others in jobs.tests need and that are not there
+# needed: the jobs that others in jobs.tests need but that are missing
 needed() {
 	awk '{ have[$1] = 1; for (i = 4; i <= NF; i++) need[$i] = 1 }
 		END { for (one in need) if (!(one in have)) print one }' "$work/jobs.tests" |
