@@ -23,6 +23,7 @@ pretend() {
 	fake=/usr/src/linux-headers-$1 fake_common=/usr/src/linux-headers-$1-common
 	common=$(common_of "$headers")
 	cp -a "$headers" "$fake"
+	rm -f "$fake/vmlinux"	# no BTF, see chroot.sh
 	cp -as "$common" "$fake_common"
 	sed -i "s!$headers\$!$fake!; s!$common!$fake_common!" "$fake/Makefile"
 	mkdir -p "/lib/modules/$1"

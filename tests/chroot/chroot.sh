@@ -11,7 +11,7 @@ headers=/usr/src/linux-headers-$kernel
 version=$(dpkg-deb -f /payload/*.deb Version)
 sources=/usr/src/tcp-connect-logger-$version
 
-# For make
+# For make: build without BTF
 without_btf=CONFIG_DEBUG_INFO_BTF_MODULES=
 
 # one_kernel: remove all kernels except the first

@@ -95,6 +95,26 @@ printf '%s\n' "begin one" "ok - first" reboot "begin one" "ok - second" >"$dir/r
 tap_of other >/dev/null
 equals "TAP: after a reboot, no end" "2 1 0" "$(counted)"
 
+# messages: that docs/troubleshooting.md quotes, without the parts that vary; a line each
+messages() {
+	# shellcheck disable=SC2016 # backquotes of Markdown
+	sed -n 's/^| \(.*\) | .* |$/\1/p' docs/troubleshooting.md | grep -o '`[^`]*`' |
+		sed 's/`//g; s/…/\n/g; s/ N /\n/g; s/=N/=\n/g; s/^N //' |
+		sed 's/^[ ,]*//; s/ *$//' | awk 'length > 6' | sort -u
+}
+# Strings of several lines become one.
+cat src/*.[ch] cmd/* packaging/* | tr '\n' ' ' |
+	sed 's/"[[:space:]]*\\\{0,1\}[[:space:]]*"/ /g; s/%[a-z0-9]*/ /g' | tr -s ' \t' ' ' >"$dir/sources"
+equals "troubleshooting quotes messages that exist; these are the kernel's, modprobe's and dpkg's" \
+	"Device or resource busy
+Key was rejected by service
+modprobe:
+module has bad taint, not creating trace events
+tainting kernel
+you should reinstall it" "$(messages | while IFS= read -r message; do
+		grep -q -F -e "$message" "$dir/sources" || echo "$message"
+	done | LC_ALL=C sort)"
+
 equals "CONTRIBUTING has the table of tests" "$(tests/rig/table)" \
 	"$(sed -n '/^| test /,/^$/p' CONTRIBUTING.md | sed '/^$/d')"
 equals "CONTRIBUTING has what is left to make test-all" "$(tests/rig/table later)" \
