@@ -42,6 +42,8 @@ die() {
 become_root() {
 	[ "$(id -u)" = 0 ] ||
 		exec sudo --preserve-env=ALL,MATRIX,SUITES,KERNELS,GUEST,RUN,TESTS,QUICK,ACCEL,TCL_CACHE "$0" "$@"
+	# Debian's tools, whatever else the user has: mmdebstrap starts python3 for each package
+	export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 	mkdir -p "$cache" "$work"
 }
 
