@@ -1,21 +1,29 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# warm.sh - store in /payload/ccache what DKMS will compile in a guest, for the packages in the
-# payload and the guest's kernels
+# warm.sh - store in /payload/ccache what DKMS will compile in a guest: the other versions in the
+# payload for the guest's kernel, and the package for that and for the kernel to come
 
-[ ! -d /payload/headers ] || dpkg --unpack /payload/headers/*.deb
-touch /tmp/start
-for deb in /payload/tcp-connect-logger-dkms*.deb /payload/versions/*.deb; do
-	[ -e "$deb" ] || continue
-	dpkg-deb -x "$deb" /
-	version=$(dpkg-deb -f "$deb" Version)
+set -e
+
+# build DEB
+build() {
+	dpkg-deb -x "$1" /
+	version=$(dpkg-deb -f "$1" Version)
 	for kernel in /lib/modules/*/build; do
 		kernel=${kernel%/build}
-		dkms build "tcp-connect-logger/${version%-*}" -k "${kernel##*/}"
+		# Some versions do not build.
+		dkms build "tcp-connect-logger/${version%-*}" -k "${kernel##*/}" || :
 	done
 	dkms remove "tcp-connect-logger/${version%-*}" --all
+}
+
+touch /tmp/start
+for deb in /payload/versions/*.deb; do
+	[ ! -e "$deb" ] || build "$deb"
 done
+[ ! -d /payload/headers ] || dpkg --unpack /payload/headers/*.deb
+build /payload/tcp-connect-logger-dkms*.deb
 
 # ccache also touches the files that it hits.
 mkdir /payload/ccache

@@ -135,7 +135,7 @@ at_boot() {
 	equals "$1: systemd-modules-load is no failed unit" "" "$(failed_units)"
 }
 
-# See warm() in tests/rig/rig.sh.
+# See run_warm() in tests/job.
 [ ! -d /payload/ccache ] || cp -a /payload/ccache /var/cache
 
 # Serve a page to curl.

@@ -157,9 +157,8 @@ new_payload() {
 	[ $# = 0 ] || cp -a "$@" "$dir/payload"
 }
 
-# in_root [COMMAND]: run COMMAND or /payload/run in a chroot of $root, and print its report. Only
-# changes in /payload and in the compiler's cache persist; roots of one suite share the cache, see
-# ccache.conf.
+# in_root: run /payload/run in a chroot of $root, and print its report. Only changes in /payload and
+# in the compiler's cache persist; roots of one suite share the cache, see ccache.conf.
 in_root() {
 	kept=$(basename "${root%/root}")
 	kept=$cache/ccache/${kept%%-*}
@@ -167,7 +166,7 @@ in_root() {
 	printf 'stats = true\nmax_size = 500M\n' >"$kept/ccache.conf"
 	# shellcheck disable=SC2016 # for the inner shell
 	timeout $timeout unshare --mount sh -euc '
-		root=$1 payload=$2 kept=$3 command=$4
+		root=$1 payload=$2 kept=$3
 		mount -t tmpfs -o size=4G rig /mnt
 		mkdir /mnt/upper /mnt/work /mnt/root
 		mount -t overlay -o "lowerdir=$root,upperdir=/mnt/upper,workdir=/mnt/work" rig /mnt/root
@@ -176,14 +175,8 @@ in_root() {
 		mount --bind "$kept" /mnt/root/var/cache/ccache
 		mount --bind /proc /mnt/root/proc
 		mount --rbind /dev /mnt/root/dev
-		exec chroot /mnt/root "$command"
-	' sh "$root" "$dir/payload" "$kept" "${1:-/payload/run}"
-}
-
-# warm: fill the guest's compiler cache with what it will compile, see ccache.conf
-warm() {
-	cp -a "$top/tests/chroot/warm.sh" "$dir/payload"
-	in_root /payload/warm.sh >"$dir/warm.log" 2>&1
+		exec chroot /mnt/root /payload/run
+	' sh "$root" "$dir/payload" "$kept"
 }
 
 # For qemu: an instruction takes a nanosecond of the guest's time, and idling takes none.

@@ -69,6 +69,24 @@ kernels_for() {
 	}' "$work/plan"
 }
 
+# needs_of FILE SUITE: the jobs that must come before that test, in a chroot or a guest with systemd
+needs_of() {
+	needed_where=$(field "$1" where) needed_from=$(field "$1" from)
+	case $needed_where:$needed_from in
+	chroot:*) printf 'root-%s' "$2" ;;
+	*:saved*) printf '%s-%s' "${needed_from#* }" "$2" ;;
+	*:disk) printf 'guest-%s-%s' "$2" "$needed_where" ;;
+	*) printf 'booted-%s-%s' "$2" "$needed_where" ;;
+	esac
+	for word in $(field "$1" payload); do
+		case $word in
+		module) printf ' build-%s' "$2" ;;
+		versions) printf ' versions' ;;
+		warm) printf ' warm-%s' "$2" ;;
+		esac
+	done
+}
+
 # jobs: one per line: name, kind (root, guest, booted, or where its tests run), tests ("-" if it
 # only makes what others need), prerequisites
 jobs() {
@@ -94,20 +112,7 @@ jobs() {
 		*)
 			for suite in $SUITES; do
 				has_suite "$suite" "$on" || continue
-				needs=
-				case " $(field "$file" payload) " in *" versions "*) needs=versions ;; esac
-				case $where in
-				chroot) needs="$needs root-$suite" ;;
-				*)
-					needs="$needs build-$suite"
-					case $(field "$file" from) in
-					saved*) needs="$needs $(field "$file" from | cut -d ' ' -f 2)-$suite" ;;
-					disk) needs="$needs guest-$suite-$where" ;;
-					*) needs="$needs booted-$suite-$where" ;;
-					esac
-					;;
-				esac
-				echo "$test-$suite $where:$suite $test $needs"
+				echo "$test-$suite $where:$suite $test $(needs_of "$file" "$suite")"
 			done
 			;;
 		esac
@@ -136,14 +141,14 @@ needed() {
 			versions) echo "versions versions -" ;;
 			root-*) echo "$job root:$suite -" ;;
 			guest-*) echo "$job guest:${suite%-*}:${suite##*-} -" ;;
+			warm-*)
+				versions=$(grep -o -m 1 -w versions "$work/jobs.tests" | head -n 1) || :
+				echo "$job warm:$suite - guest-$suite-systemd $versions"
+				;;
 			booted-*) echo "$job booted:${suite%-*}:${suite##*-} - guest-$suite" ;;
 			*)
 				file=$(file_of_test "${job%-*}") suite=${job##*-}
-				where=$(field "$file" where)
-				needs=root-$suite
-				[ "$where" = chroot ] || needs="build-$suite booted-$suite-$where"
-				case " $(field "$file" payload) " in *" versions "*) needs="$needs versions" ;; esac
-				echo "$job $where:$suite ${job%-*} $needs"
+				echo "$job $(field "$file" where):$suite ${job%-*} $(needs_of "$file" "$suite")"
 				;;
 			esac
 		done
