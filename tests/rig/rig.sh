@@ -305,6 +305,10 @@ take_kernel() {
 # version of QEMU
 booted() {
 	saved=$store/booted-$({ echo "$store smp 1 $kernel_arguments"; cat "$store/key"; qemu-system-x86_64 --version; } | sha256sum | cut -c 1-12).qcow2
+	locked "$store" save_booted
+}
+
+save_booted() {
 	[ ! -e "$saved" ] || return 0
 	before=${dir-} dir=$store/booting
 	rm -rf "$dir" "$store"/booted-*

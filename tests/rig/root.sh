@@ -32,10 +32,25 @@ apt_for() {
 		-o APT::Get::List-Cleanup=false -o APT::Sandbox::User=root "$@"
 }
 
+# locked FILE COMMAND...: run the command while no other run of the rig works on FILE
+locked() {
+	exec 9>"$1.lock"
+	flock -w 3000 9 || die "another run has been working on $1 for 50 minutes"
+	shift
+	status=0
+	"$@" || status=$?
+	exec 9>&-
+	return $status
+}
+
 # need_archive ARCHIVE: fetch its lists, once in a run; fail if there is no such archive. sid has
 # no -security, and the newest suites have no -backports.
 need_archive() {
 	mkdir -p "$cache/apt/lists/partial"
+	locked "$cache/apt/lists" fetch_lists "$1"
+}
+
+fetch_lists() {
 	# shellcheck disable=SC2016 # apt's own variables
 	apt-get indextargets --format '$(LABEL) $(SITE)' 'Created-By: Packages' 'Origin: Debian' |
 		sort -u |
@@ -139,6 +154,11 @@ bootstrap() {
 # depmod
 make_root() {
 	use_root "$1"
+	mkdir -p "$cache/root"
+	locked "${root%/root}" fill_root "$1"
+}
+
+fill_root() {
 	export INITRD=No	# for the kernels' hooks
 	bootstrap "${root%/root}" "$1" "$(plan_of "$1" | cut -d ' ' -f 2 | sort -u)" \
 		"$chroot_packages $(plan_of "$1" | awk '{ print "linux-image-" $3, "linux-headers-" $3 }')" \
@@ -162,6 +182,11 @@ guest_modules="arch/x86/crypto/crc* crypto/crc* drivers/block/virtio_blk* driver
 # make_guest SUITE [systemd|tracers]: make a disk with systemd and the kernel of such a guest
 make_guest() {
 	use_guest "$@"
+	mkdir -p "$cache/root"
+	locked "$store" fill_guest
+}
+
+fill_guest() {
 	set -f
 	includes=
 	for module in $guest_modules; do
