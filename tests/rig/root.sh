@@ -67,7 +67,7 @@ fetch_lists() {
 		done >"$cache/apt/$1.new"
 	if [ -s "$cache/apt/$1.new" ]; then
 		mv "$cache/apt/$1.new" "$cache/apt/$1.list"
-		apt_for "$1" apt-get update >/dev/null
+		apt_for "$1" apt-get update >/dev/null || die "apt-get update for $1 has failed"
 	elif [ -s "$cache/apt/$1.list" ]; then
 		say "cannot reach the mirrors: using the old lists of $1" >&2
 	else
