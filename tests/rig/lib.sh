@@ -302,9 +302,12 @@ wait_until() {
 	done
 }
 
-# waits PROCESS: in poll(2), for what comes
+# waits PROCESS: in poll(2) or ppoll(2), for what comes
 waits() {
-	[ "$(cut -d ' ' -f 1 "/proc/$1/syscall")" = 7 ]
+	case $(cut -d ' ' -f 1 "/proc/$1/syscall") in
+	7 | 271) ;;
+	*) return 1 ;;
+	esac
 }
 
 # waits_for_more PROCESS: asleep in a system call, with nothing to read
