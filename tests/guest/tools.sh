@@ -295,7 +295,7 @@ forgeries() {
 }
 
 # Trusted time: that of the journal
-times() {
+slewed_clock() {
 	starts late tcp-connect-logger follow
 	starts late_kmsg tcp-connect-logger follow --kmsg
 	busybox adjtimex -q -t 11000	# 10 % too fast
@@ -544,7 +544,7 @@ ends early INT "early"
 usage
 follows
 forgeries
-times
+slewed_clock
 blocked
 blind
 of_one_process
