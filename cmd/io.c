@@ -106,8 +106,9 @@ void io_init(void)
 	sigemptyset(&set);
 	sigprocmask(SIG_BLOCK, NULL, &waiting);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
-		/* nohup(1) and shells have some ignored. */
-		if (sigaction(signals[i], NULL, &before) || before.sa_handler == SIG_IGN)
+		/* nohup(1) has it ignored. Shells ignore SIGINT for background jobs, too. */
+		if (signals[i] == SIGHUP && !sigaction(SIGHUP, NULL, &before) &&
+		    before.sa_handler == SIG_IGN)
 			continue;
 		sigaction(signals[i], &action, NULL);
 		sigaddset(&set, signals[i]);
