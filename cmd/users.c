@@ -16,7 +16,7 @@
 
 #define NR_USERS 1024
 
-static unsigned long long patience = 100000;	/* how long the reader waits, in microseconds */
+static unsigned long long patience = 1000000;	/* how long the reader waits, in microseconds */
 static unsigned long long keep_found = 600000000;
 static unsigned long long keep_missing = 30000000;
 
