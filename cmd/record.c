@@ -28,11 +28,9 @@ const char *take_number(const char *text, unsigned long long most, unsigned long
 	if (!text)
 		return NULL;
 	for (; *text >= '0' && *text <= '9'; text++) {
-		unsigned int digit = *text - '0';
-
-		if (number > (most - digit) / 10 || digit > most)
+		if (__builtin_mul_overflow(number, 10, &number) ||
+		    __builtin_add_overflow(number, *text - '0', &number) || number > most)
 			return NULL;
-		number = 10 * number + digit;
 	}
 	if (text == start || (*start == '0' && text - start > 1))
 		return NULL;

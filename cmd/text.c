@@ -149,7 +149,8 @@ int text_safe(const char *text, size_t length, enum text_form form, char *safe)
 		size = text[i] >= ' ' ? 1 : text_character(text + i, length - i, &code);
 		width = size && !escape ? width_of(code) : 0;
 		if (width) {
-			safe = mempcpy(safe, text + i, size);
+			for (size_t n = 0; n < size; n++)
+				*safe++ = text[i + n];
 			columns += width;
 		} else if (form == TEXT_JSON && size) {
 			safe = write_json(code, safe);
