@@ -345,6 +345,11 @@ is_blocked() {
 	[ "$(cut -d ' ' -f 1 "/proc/$(cat "/tmp/$1.pid")/syscall")" = 1 ]
 }
 
+# has_ended NAME: perhaps nobody has waited for it yet
+has_ended() {
+	! grep -q '^State:[[:space:]]*[^Z[:space:]]' "/proc/$(cat "/tmp/$1.pid")/status"
+}
+
 # The reader of the output does not read.
 blocked() {
 	mkfifo /tmp/stuck
@@ -357,8 +362,7 @@ blocked() {
 	echo 1000 >$rate_limit
 	succeeds "blocked output: it is blocked" wait_until 120 is_blocked stuck
 	kill -TERM "$(cat /tmp/stuck.pid)"
-	succeeds "blocked output: SIGTERM ends it" wait_until 10 \
-		grep -q '^State:[[:space:]]*Z' "/proc/$(cat /tmp/stuck.pid)/status"
+	succeeds "blocked output: SIGTERM ends it" wait_until 10 has_ended stuck
 	kill -KILL "$(cat /tmp/stuck.pid)" 2>/dev/null
 	wait "$(cat /tmp/stuck.pid)"
 	exec 5>&-
