@@ -79,15 +79,20 @@ CFLAGS ?= -O2 -g
 # Reproducible: the build directory does not change the binary.
 tools_cflags = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wmissing-prototypes \
 	-ffile-prefix-map=$(CURDIR)=.
-tools_needs = jansson libsystemd libtracefs
+tools_needs = jansson libsystemd libtracefs smartcols tinfo
+# What both programs have: the log, the output
+common = io kmsg message record source text
 
 tools: $(build)/follow $(build)/top
 
-$(build)/follow $(build)/top: $(build)/%: cmd/%.c cmd/record.c cmd/source.c cmd/record.h cmd/source.h
+$(build)/follow: $(patsubst %,cmd/%.c,follow filter print users $(common))
+$(build)/top: $(patsubst %,cmd/%.c,top histogram rows terminal $(common))
+
+$(build)/follow $(build)/top: $(wildcard cmd/*.h)
 	@pkg-config $(tools_needs) || \
-		{ echo 'install the missing libraries; in Debian: libjansson-dev libsystemd-dev libtraceevent-dev libtracefs-dev'; exit 1; }
+		{ echo 'install the missing libraries; in Debian: libjansson-dev libncurses-dev libsmartcols-dev libsystemd-dev libtraceevent-dev libtracefs-dev'; exit 1; }
 	@mkdir -p $(build)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(tools_cflags) $(LDFLAGS) -o $@ $(filter %.c,$^) \
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(tools_cflags) -pthread $(LDFLAGS) -o $@ $(filter %.c,$^) \
 		-Wl,--as-needed $$(pkg-config --cflags --libs $(tools_needs))
 
 install-tools: tools

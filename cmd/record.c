@@ -1,49 +1,63 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Parse the records that the module prints (tcl_print() in src/log.c), and format their
- * parts for people and programs.
+ * Parse the lines that the module prints (src/log.c). A line is taken only if the module would
+ * print it exactly so: see LOG FORMAT in tcp_connect_logger(4).
  */
 #include <arpa/inet.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wchar.h>
-#include <wctype.h>
+#include <syslog.h>
 
 #include "record.h"
 
-/* Parse a decimal number up to @most. Returns the text after it, or NULL. */
-static const char *number(const char *text, unsigned long most, unsigned long *value)
-{
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return NULL;
-	*value = strtoul(text, &end, 10);	/* ULONG_MAX on overflow */
-	return *value <= most ? end : NULL;
-}
-
 /**
- * parse_number() - parse a number that a user has given
- * @text: the number in decimal, with nothing before or after it
+ * take_number() - parse a decimal number as printf() writes it, without leading zeros
+ * @text: the text, or NULL
  * @most: the largest valid number
  * @value: where to store the number
  *
- * Return: true if @text is a valid number.
+ * Return: the text after the number, or NULL if there is no valid number.
  */
-bool parse_number(const char *text, unsigned long most, unsigned long *value)
+const char *take_number(const char *text, unsigned long long most, unsigned long long *value)
 {
-	text = number(text, most, value);
-	return text && !*text;
+	unsigned long long number = 0;
+	const char *start = text;
+
+	if (!text)
+		return NULL;
+	for (; *text >= '0' && *text <= '9'; text++) {
+		if (__builtin_mul_overflow(number, 10, &number) ||
+		    __builtin_add_overflow(number, *text - '0', &number) || number > most)
+			return NULL;
+	}
+	if (text == start || (*start == '0' && text - start > 1))
+		return NULL;
+	*value = number;
+	return text;
 }
 
-/* Returns the text after @word, or NULL if @text is NULL or does not begin with @word. */
-static const char *skip(const char *text, const char *word)
+/**
+ * take_word() - skip a word
+ * @text: the text, or NULL
+ * @word: the word
+ *
+ * Return: the text after the word, or NULL if @text does not begin with it.
+ */
+const char *take_word(const char *text, const char *word)
 {
 	size_t length = strlen(word);
 
 	return text && !strncmp(text, word, length) ? text + length : NULL;
+}
+
+/* ---- The name of a process ---- */
+
+/* What tcl_escape_comm() in src/comm.h does not escape */
+static bool is_plain(unsigned char c)
+{
+	return c > ' ' && c < 0x7f && c != '\\' && c != '"' && c != '\'' && c != '=' && c != '>';
 }
 
 static int hex(char c)
@@ -53,87 +67,218 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The reverse of tcl_escape_comm() in src/comm.h. Returns the text after the name, or NULL. */
-static const char *parse_comm(const char *text, char comm[COMM_LEN])
+/* The reverse of tcl_escape_comm(). Returns the text after the name, or NULL. */
+static const char *take_comm(const char *text, char comm[COMM_LEN])
 {
 	size_t length = 0;
 
-	for (; *text && *text != ' '; length++) {
+	for (; text && *text && *text != ' '; length++) {
+		unsigned char byte = *text;
+
 		if (length == COMM_LEN - 1)
 			return NULL;
-		if (*text != '\\') {
-			comm[length] = *text++;
-		} else if (text[1] == 'x' && hex(text[2]) >= 0 && hex(text[3]) >= 0) {
-			comm[length] = hex(text[2]) << 4 | hex(text[3]);
-			text += 4;
+		if (is_plain(byte)) {
+			text++;
 		} else {
-			return NULL;
+			if (text[0] != '\\' || text[1] != 'x' || hex(text[2]) < 0 ||
+			    hex(text[3]) < 0)
+				return NULL;
+			byte = hex(text[2]) << 4 | hex(text[3]);
+			if (!byte || is_plain(byte))
+				return NULL;
+			text += 4;
 		}
+		comm[length] = byte;
 	}
-	memset(comm + length, '\0', COMM_LEN - length);
 	return text;
 }
 
-static bool parse_destination(const char *text, struct record *record)
+/* ---- The destination ---- */
+
+/* A global address that carries an IPv4 address (RFC 5214); ipv6_addr_is_isatap() */
+static bool is_isatap(const unsigned char addr[16])
 {
-	char addr[INET6_ADDRSTRLEN];
-	bool ipv6 = *text == '[';
-	size_t length = strcspn(text += ipv6, ipv6 ? "%]" : ":");
-	unsigned long scope = 0, port;
+	return (addr[8] | 2) == 2 && addr[9] == 0 && addr[10] == 0x5e && addr[11] == 0xfe;
+}
+
+static bool is_v4mapped(const unsigned char addr[16])
+{
+	static const unsigned char prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+	return !memcmp(addr, prefix, sizeof(prefix));
+}
+
+static bool is_linklocal(const unsigned char addr[16])
+{
+	return addr[0] == 0xfe && (addr[1] & 0xc0) == 0x80;
+}
+
+/*
+ * Format an IPv6 address as the kernel's %pI6c: ip6_compressed_string() in lib/vsprintf.c.
+ * inet_ntop() writes ::1.2.3.4 where the kernel writes ::102:304.
+ */
+static void format_v6(const unsigned char addr[16], char *to)
+{
+	unsigned int words[8];
+	int range = is_isatap(addr) ? 6 : 8, best = -1, longest = 1;
+
+	for (int i = 0; i < 8; i++)
+		words[i] = addr[2 * i] << 8 | addr[2 * i + 1];
+	for (int i = 0; i < range; i++) {
+		int length = 0;
+
+		while (i + length < range && !words[i + length])
+			length++;
+		if (length > longest) {
+			longest = length;
+			best = i;
+		}
+	}
+
+	for (int i = 0; i < range; i++) {
+		if (i == best) {
+			to = stpcpy(to, "::");
+			i += longest - 1;
+			continue;
+		}
+		if (i && i != best + longest)
+			*to++ = ':';
+		to += sprintf(to, "%x", words[i]);
+	}
+	if (range == 6)
+		sprintf(to, "%s%u.%u.%u.%u", best + longest == 6 ? "" : ":",
+			addr[12], addr[13], addr[14], addr[15]);
+	else
+		*to = '\0';
+}
+
+/* Returns the text after the address and its scope, or NULL. */
+static const char *take_v6(const char *text, struct record *record)
+{
+	char addr[INET6_ADDRSTRLEN], back[INET6_ADDRSTRLEN];
+	size_t length = strcspn(text, "%]");
+	unsigned long long scope = 0;
 
 	if (length >= sizeof(addr))
-		return false;
+		return NULL;
 	memcpy(addr, text, length);
 	addr[length] = '\0';
-	record->family = ipv6 ? AF_INET6 : AF_INET;
-	if (inet_pton(record->family, addr, record->addr) != 1)
-		return false;
+	if (inet_pton(AF_INET6, addr, record->addr) != 1 || is_v4mapped(record->addr))
+		return NULL;
+	format_v6(record->addr, back);
+	if (strcmp(addr, back))
+		return NULL;
 
 	text += length;
-	if (ipv6 && *text == '%')
-		text = number(text + 1, UINT_MAX, &scope);
-	if (ipv6)
-		text = skip(text, "]");
-	text = skip(text, ":");
-	if (text)
-		text = number(text, USHRT_MAX, &port);
-	if (!text || *text)
-		return false;
-
+	if (*text == '%') {
+		text = take_number(text + 1, UINT_MAX, &scope);
+		if (!scope || !is_linklocal(record->addr))
+			return NULL;
+	}
+	record->family = AF_INET6;
 	record->scope = scope;
+	return text;
+}
+
+static const char *take_v4(const char *text, struct record *record)
+{
+	record->family = AF_INET;
+	for (int i = 0; i < 4; i++) {
+		unsigned long long byte;
+
+		if (i)
+			text = take_word(text, ".");
+		text = take_number(text, 255, &byte);
+		if (!text)
+			return NULL;
+		record->addr[i] = byte;
+	}
+	return text;
+}
+
+static const char *take_destination(const char *text, struct record *record)
+{
+	unsigned long long port = 0;
+
+	if (text && *text == '[')
+		text = take_word(take_v6(text + 1, record), "]");
+	else
+		text = take_v4(text, record);
+	text = take_word(text, ":");
+	text = take_number(text, USHRT_MAX, &port);
 	record->port = port;
+	return text;
+}
+
+/* ---- The line ---- */
+
+/* @text is the line without the prefix. */
+static bool parse_record(const char *text, struct record *record)
+{
+	unsigned long long pid = 0, uid = 0;
+
+	memset(record, 0, sizeof(*record));
+	text = take_word(text, "pid=");
+	text = take_number(text, PID_MOST, &pid);
+	text = take_word(text, " uid=");
+	text = take_number(text, UINT_MAX, &uid);
+	text = take_word(text, " comm=");
+	text = take_comm(text, record->comm);
+	text = take_word(text, " -> ");
+	text = take_destination(text, record);
+	record->pid = pid;
+	record->uid = uid;
+	return text && !*text && pid;
+}
+
+/* "N connections not logged (rate_limit=N)"; tcl_report_suppressed() in src/log.c */
+static bool parse_report(const char *text, struct report *report)
+{
+	const char *reason, *end;
+	unsigned long long limit;
+
+	text = take_number(text, ULLONG_MAX, &report->count);
+	reason = take_word(text, " connections not logged (");
+	end = take_word(reason, "slow console");
+	if (!end)
+		end = take_number(take_word(reason, "rate_limit="), UINT_MAX, &limit);
+	if (!end || strcmp(end, ")") || !report->count)
+		return false;
+	*(char *)mempcpy(report->reason, reason, end - reason) = '\0';
 	return true;
+}
+
+static bool is_ascii(const char *text)
+{
+	while (*text >= ' ' && *text < 0x7f)
+		text++;
+	return !*text;
 }
 
 /**
- * record_parse() - parse a line of the log
- * @line: the line without level and time: "tcp_connect_logger: pid=..."
- * @record: where to store the record
- *
- * Return: true if the line is a record, false if it is another line of the module.
+ * line_parse() - parse a line that the kernel has printed
+ * @text: the line without level and time
+ * @level: its level; syslog(3)
+ * @line: where to store what it is
  */
-bool record_parse(const char *line, struct record *record)
+void line_parse(const char *text, int level, struct line *line)
 {
-	unsigned long pid, uid;
+	line->kind = LINE_FOREIGN;
+	text = take_word(text, PREFIX);
+	if (!text)
+		return;
 
-	memset(record, 0, sizeof(*record));
-	line = skip(line, "tcp_connect_logger: pid=");
-	if (line)
-		line = number(line, INT_MAX, &pid);
-	line = skip(line, " uid=");
-	if (line)
-		line = number(line, UINT_MAX, &uid);
-	line = skip(line, " comm=");
-	if (line)
-		line = parse_comm(line, record->comm);
-	line = skip(line, " -> ");
-	if (!line || !parse_destination(line, record))
-		return false;
-
-	record->pid = pid;
-	record->uid = uid;
-	return true;
+	if (take_word(text, "pid=")) {
+		if (level == LOG_INFO && parse_record(text, &line->record))
+			line->kind = LINE_RECORD;
+	} else if (level == LOG_WARNING && parse_report(text, &line->report)) {
+		line->kind = LINE_REPORT;
+	} else if (is_ascii(text)) {
+		line->kind = LINE_OTHER;
+	}
 }
+
+/* ---- Back to text ---- */
 
 /**
  * record_address() - format the destination's address
@@ -144,7 +289,12 @@ bool record_parse(const char *line, struct record *record)
  */
 const char *record_address(const struct record *record, char text[DESTINATION_LEN])
 {
-	inet_ntop(record->family, record->addr, text, DESTINATION_LEN);
+	const unsigned char *addr = record->addr;
+
+	if (record->family == AF_INET6)
+		format_v6(addr, text);
+	else
+		sprintf(text, "%u.%u.%u.%u", addr[0], addr[1], addr[2], addr[3]);
 	if (record->scope)
 		sprintf(text + strlen(text), "%%%u", record->scope);
 	return text;
@@ -163,47 +313,5 @@ const char *record_destination(const struct record *record, char text[DESTINATIO
 
 	sprintf(text, record->family == AF_INET6 ? "[%s]:%u" : "%s:%u",
 		record_address(record, addr), record->port);
-	return text;
-}
-
-/**
- * record_printable_comm() - format a process's name for a terminal
- * @comm: the unescaped name
- * @text: where to store the printable name
- *
- * Backslashes, and characters that the locale cannot print, are written as \xNN. The name is
- * padded with spaces to 15 columns, which is enough for most names.
- *
- * Return: @text
- */
-const char *record_printable_comm(const char *comm, char text[PRINTABLE_LEN])
-{
-	char *to = text;
-	size_t left = strnlen(comm, COMM_LEN - 1);
-	mbstate_t state = { 0 };
-	int columns = 0;
-
-	while (left) {
-		wchar_t wide;
-		size_t length = mbrtowc(&wide, comm, left, &state);
-		bool valid = length <= left;
-
-		if (valid && iswprint(wide) && wcwidth(wide) >= 0 && wide != L'\\') {
-			to = mempcpy(to, comm, length);
-			columns += wcwidth(wide);
-		} else {
-			if (!valid)
-				length = 1;
-			memset(&state, 0, sizeof(state));
-			for (size_t i = 0; i < length; i++)
-				to += sprintf(to, "\\x%02x", (unsigned char)comm[i]);
-			columns += 4 * length;
-		}
-		comm += length;
-		left -= length;
-	}
-	while (columns++ < COMM_LEN - 1)
-		*to++ = ' ';
-	*to = '\0';
 	return text;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A record of tcp_connect_logger, parsed from the log; see tcp_connect_logger(4).
+ * The lines that the module prints, parsed; see tcp_connect_logger(4).
  */
 #ifndef RECORD_H
 #define RECORD_H
@@ -9,11 +9,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/** define PREFIX - what each of the module's lines begins with */
+#define PREFIX		"tcp_connect_logger: "
+
 /** define COMM_LEN - size of a process's name with its NUL: the kernel's TASK_COMM_LEN */
 #define COMM_LEN	16
 
-/** define PRINTABLE_LEN - size of a name with every byte escaped as \xNN, with its NUL */
-#define PRINTABLE_LEN	(4 * (COMM_LEN - 1) + 1)
+/** define PID_MOST - the largest process ID: the kernel's PID_MAX_LIMIT */
+#define PID_MOST	4194304
 
 /** define DESTINATION_LEN - size of the longest destination: [ADDRESS%SCOPE]:PORT */
 #define DESTINATION_LEN	(INET6_ADDRSTRLEN + sizeof("[%4294967295]:65535"))
@@ -38,11 +41,46 @@ struct record {
 	unsigned int port;
 };
 
-bool record_parse(const char *line, struct record *record);
+/**
+ * struct report - how many connections were suppressed since the previous report
+ * @count: the number of connections
+ * @reason: what suppressed them: "rate_limit=1000" or "slow console"
+ */
+struct report {
+	unsigned long long count;
+	char reason[sizeof("rate_limit=4294967295")];
+};
+
+/** enum line_kind - what a line of the kernel's log is */
+enum line_kind {
+	/** @LINE_FOREIGN: not printed by the module */
+	LINE_FOREIGN,
+	/** @LINE_RECORD: a connection */
+	LINE_RECORD,
+	/** @LINE_REPORT: connections that were suppressed */
+	LINE_REPORT,
+	/** @LINE_OTHER: what else the module says */
+	LINE_OTHER,
+};
+
+/**
+ * struct line - a line of the kernel's log
+ * @kind: what it is; says which members are used
+ * @record: the connection
+ * @report: the suppressed connections
+ */
+struct line {
+	enum line_kind kind;
+	struct record record;
+	struct report report;
+};
+
+const char *take_number(const char *text, unsigned long long most, unsigned long long *value);
+const char *take_word(const char *text, const char *word);
+
+void line_parse(const char *text, int level, struct line *line);
+
 const char *record_address(const struct record *record, char text[DESTINATION_LEN]);
 const char *record_destination(const struct record *record, char text[DESTINATION_LEN]);
-const char *record_printable_comm(const char *comm, char text[PRINTABLE_LEN]);
-
-bool parse_number(const char *text, unsigned long most, unsigned long *value);
 
 #endif /* RECORD_H */

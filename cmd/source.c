@@ -1,151 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Read the module's lines from the journal, or from /dev/kmsg if there is no journal. Wait
- * for more lines until a signal arrives or nobody reads the output.
+ * Read the module's lines from the journal. If there is no journal, or if it does not get the
+ * kernel's lines, read them from /dev/kmsg.
  */
-#include <err.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <systemd/sd-id128.h>
 #include <systemd/sd-journal.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "io.h"
+#include "kmsg.h"
 #include "source.h"
 
-#define NAME "tcp_connect_logger: "
-
-/* "Missed N kernel messages": SD_MESSAGE_JOURNAL_MISSED in journald's journald-kmsg.c */
-#define JOURNAL_MISSED "e9bf28e6e834481bb6f48f548ad13606"
+/* How long a record may take from /dev/kmsg to the journal, in microseconds */
+#define PATIENCE 5000000ULL
 
 /**
- * struct source - either the journal or /dev/kmsg
+ * struct source - the journal, with /dev/kmsg as its witness; or /dev/kmsg
  * @journal: the journal, or NULL
- * @kmsg: file descriptor of /dev/kmsg, or -1
- * @sequence: expected sequence number of the next line in kmsg; 0 before the first
+ * @kmsg: /dev/kmsg, if it can be opened
+ * @check: when to look whether the journal gets the kernel's lines, by CLOCK_MONOTONIC
+ * @given: time stamps of the last record, and of the last other line of the module, that the
+ *	journal has given: it may be configured to keep some levels only
+ * @given_before: @given at the last check
+ * @witness: a line in /dev/kmsg that the journal had not given at the last check
+ * @has_witness: whether there is one
+ * @logged: what the module's counter said at the last check, if /dev/kmsg cannot be opened
+ * @suspect: whether the counter had grown then, and the journal had given no record
  */
 struct source {
 	sd_journal *journal;
-	int kmsg;
-	unsigned long long sequence;
+	struct kmsg kmsg;
+	unsigned long long check;
+	struct given {
+		unsigned long long record, other;
+	} given, given_before;
+	struct message witness;
+	bool has_witness;
+	unsigned long long logged;
+	bool suspect;
 };
-
-/* ---- Time ---- */
-
-static unsigned long long time_of(clockid_t clock)
-{
-	struct timespec time;
-
-	clock_gettime(clock, &time);
-	return time.tv_sec * 1000000ULL + time.tv_nsec / 1000;
-}
-
-/**
- * monotonic_usec() - read CLOCK_MONOTONIC
- *
- * Return: the time in microseconds.
- */
-unsigned long long monotonic_usec(void)
-{
-	return time_of(CLOCK_MONOTONIC);
-}
-
-/*
- * The kernel's log counts from boot, like CLOCK_MONOTONIC. Keep the offset between the two
- * clocks unless somebody has set the clock: it differs a little each time, because the clocks
- * are not read at the same instant.
- */
-static unsigned long long since_epoch(unsigned long long since_boot)
-{
-	static long long epoch;
-	long long now = time_of(CLOCK_REALTIME) - monotonic_usec();
-
-	if (llabs(now - epoch) > 1000)
-		epoch = now;
-	return since_boot + epoch;
-}
-
-/* ---- The end ---- */
-
-static int signals = -1;
-
-/**
- * catch_end() - let SIGINT, SIGTERM and SIGHUP end wait_for() instead of the program
- */
-void catch_end(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (signals < 0)
-		err(FAILED, "signalfd");
-}
-
-static bool is_sooner(int timeout, uint64_t usec, unsigned long long now)
-{
-	return usec != UINT64_MAX && (timeout < 0 || usec < now + timeout * 1000ULL);
-}
-
-/**
- * wait_for() - wait for more lines
- * @source: where to wait for lines; NULL to wait only for the timeout
- * @timeout: how long to wait, in milliseconds; -1 for no limit
- *
- * Return: false if a signal has arrived or nobody reads the output any more, otherwise true.
- */
-bool wait_for(struct source *source, int timeout)
-{
-	struct pollfd fds[] = {
-		{ .fd = signals, .events = POLLIN },
-		{ .fd = STDOUT_FILENO },	/* POLLERR if the reader has gone */
-		{ .fd = -1, .events = POLLIN },
-	};
-
-	if (source && source->journal) {
-		unsigned long long now = monotonic_usec();
-		uint64_t usec;
-
-		fds[2].fd = sd_journal_get_fd(source->journal);
-		fds[2].events = sd_journal_get_events(source->journal);
-		/* Without inotify, the journal must be polled at intervals. */
-		if (sd_journal_get_timeout(source->journal, &usec) >= 0 &&
-		    is_sooner(timeout, usec, now))
-			timeout = usec > now ? (usec - now) / 1000 + 1 : 0;
-	} else if (source) {
-		fds[2].fd = source->kmsg;
-	}
-
-	if (poll(fds, 3, timeout) < 0 && errno != EINTR)
-		err(FAILED, "poll");
-	if (source && source->journal)
-		sd_journal_process(source->journal);
-	return !fds[0].revents && !(fds[1].revents & (POLLERR | POLLHUP | POLLNVAL));
-}
-
-/**
- * flush_output() - flush standard output
- *
- * Exits on a write error. EPIPE is not an error here: wait_for() reports that nobody reads the
- * output any more.
- */
-void flush_output(void)
-{
-	if (fflush(stdout) && errno != EPIPE)
-		err(FAILED, "cannot write to standard output");
-}
 
 /* ---- The journal ---- */
 
@@ -154,7 +52,7 @@ static int must(int ret)
 {
 	if (ret < 0) {
 		errno = -ret;
-		err(FAILED, "cannot read the journal");
+		die_errno("cannot read the journal");
 	}
 	return ret;
 }
@@ -175,140 +73,222 @@ static bool journal_is_written(sd_journal *journal)
 	return written;
 }
 
-/* Open the journal at its end. Returns false if there is none. */
-static bool open_journal(struct source *source)
+/* Open the journal at its end. Returns NULL if there is none. */
+static sd_journal *open_journal(void)
 {
 	sd_journal *journal;
 
 	if (sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM) < 0)
-		return false;
+		return NULL;
 	if (!journal_is_written(journal)) {
 		sd_journal_close(journal);
-		return false;
+		return NULL;
 	}
 
-	/* Facility 0 is the kernel. Lines that processes write to /dev/kmsg have another one. */
+	/* They make reading fast. message_from_journal() decides what to believe. */
 	must(sd_journal_add_match(journal, "_TRANSPORT=kernel", 0));
 	must(sd_journal_add_match(journal, "SYSLOG_FACILITY=0", 0));
 	must(sd_journal_add_disjunction(journal));
+	must(sd_journal_add_match(journal, "_TRANSPORT=driver", 0));
 	must(sd_journal_add_match(journal, "MESSAGE_ID=" JOURNAL_MISSED, 0));
 	must(sd_journal_get_fd(journal));
 	must(sd_journal_seek_tail(journal));
 	/* Without an entry before the end, sd_journal_next() would never return another one. */
 	if (!must(sd_journal_previous(journal)))
 		must(sd_journal_seek_head(journal));
-	source->journal = journal;
-	return true;
+	return journal;
 }
 
-/* Get the value of a field. Returns false if the entry does not have the field. */
-static bool journal_field(sd_journal *journal, const char *name, char *value, size_t size)
+static const char *get_field(void *journal, const char *name, size_t *length)
 {
+	size_t skip = strlen(name) + 1;
 	const void *data;
-	size_t length, skip = strlen(name) + 1;
 
-	if (sd_journal_get_data(journal, name, &data, &length) < 0)
-		return false;
-	length -= skip;
-	if (length >= size)
-		length = size - 1;
-	memcpy(value, (const char *)data + skip, length);
-	value[length] = '\0';
-	return true;
+	if (sd_journal_get_data(journal, name, &data, length) < 0 || *length < skip)
+		return NULL;
+	*length -= skip;
+	return (const char *)data + skip;
 }
 
-static bool next_of_journal(sd_journal *journal, struct message *message)
+static unsigned long long *given_of(struct given *given, const struct message *message)
 {
-	uint64_t received;
-	char text[32];
-
-	if (!must(sd_journal_next(journal)))
-		return false;
-
-	message->lost = 0;
-	if (!journal_field(journal, "MESSAGE", message->text, sizeof(message->text)))
-		message->text[0] = '\0';
-	if (journal_field(journal, "_SOURCE_MONOTONIC_TIMESTAMP", text, sizeof(text)))
-		message->usec = since_epoch(strtoull(text, NULL, 10));
-	else if (sd_journal_get_realtime_usec(journal, &received) >= 0)
-		message->usec = received;
-	if (sscanf(message->text, "Missed %llu kernel messages", &message->lost) == 1)
-		message->text[0] = '\0';
-	return true;
+	return message->line.kind == LINE_RECORD ? &given->record : &given->other;
 }
 
-/* ---- The kernel's log ---- */
-
-/* Unescape in place: \xNN is a backslash or not printable ASCII (kernel/printk/printk.c). */
-static void unescape(char *text)
+static void note_given(struct source *source, const struct message *message)
 {
-	char *to = text;
+	const struct journal_entry entry = { get_field, source->journal };
+	unsigned long long *given = given_of(&source->given, message);
+	unsigned long long stamp = journal_stamp(&entry);
 
-	for (; *text && *text != '\n'; text++) {
-		unsigned int byte;
-
-		if (*text == '\\' && sscanf(text, "\\x%2x", &byte) == 1) {
-			*to++ = byte;
-			text += 3;
-		} else {
-			*to++ = *text;
-		}
-	}
-	*to = '\0';
+	if (!stamp)
+		stamp = source->witness.stamp;
+	if (stamp > *given)
+		*given = stamp;
 }
 
-static bool next_of_kmsg(struct source *source, struct message *message)
+static bool next_of_journal(struct source *source, struct message *message)
 {
-	unsigned int level;
-	unsigned long long sequence, usec;
-	char line[4 * MESSAGE_LEN], *text;	/* every byte may be escaped */
-	ssize_t length;
+	const struct journal_entry entry = { get_field, source->journal };
+	uint64_t received = 0;
 
-	/* EPIPE: lines were overwritten. The next sequence number tells how many. */
-	do {
-		length = read(source->kmsg, line, sizeof(line) - 1);
-	} while (length < 0 && errno == EPIPE);
-	if (length < 0 && errno != EAGAIN && errno != EINTR)
-		err(FAILED, "/dev/kmsg");
-	if (length <= 0)
+	if (!must(sd_journal_next(source->journal)))
 		return false;
-	line[length] = '\0';
-
-	message->lost = 0;
-	message->text[0] = '\0';
-	text = strchr(line, ';');
-	if (!text ||
-	    sscanf(line, "%u,%llu,%llu", &level, &sequence, &usec) != 3)
+	message_from_journal(&entry, message);
+	if (message->line.kind == LINE_FOREIGN && !message->lost)
 		return true;
-	if (source->sequence && sequence > source->sequence)
-		message->lost = sequence - source->sequence;
-	source->sequence = sequence + 1;
-	message->usec = since_epoch(usec);
-	if (level >> 3 == 0) {	/* the kernel, not a process */
-		unescape(++text);
-		snprintf(message->text, sizeof(message->text), "%s", text);
-	}
+
+	/* When journald has received it, by a clock that is right, as in journalctl */
+	sd_journal_get_realtime_usec(source->journal, &received);
+	message->usec = received;
+	if (message->lost)
+		source->has_witness = false;	/* journald may have lost it */
+	else
+		note_given(source, message);
 	return true;
 }
 
-/* Reads to the end instead of seeking, because the sequence number of the last line is needed. */
-static void open_kmsg(struct source *source)
-{
-	struct message message;
-	unsigned long long now = time_of(CLOCK_REALTIME);
+/* ---- Does the journal get the kernel's lines? ---- */
 
-	source->kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (source->kmsg < 0 && (errno == EPERM || errno == EACCES))
-		errx(NOT_PERMITTED,
-		     "only root and the groups adm and systemd-journal may read the log: ask to be added, or try sudo.");
-	if (source->kmsg < 0)
-		err(FAILED, "/dev/kmsg");
-	do
-		message.usec = 0;
-	while (next_of_kmsg(source, &message) && message.usec < now);
+static bool is_given(struct source *source, const struct message *message)
+{
+	return message->line.kind == LINE_FOREIGN ||
+	       message->stamp <= *given_of(&source->given, message);
+}
+
+/* Find the first line in /dev/kmsg that the journal has not given yet. */
+static void find_witness(struct source *source)
+{
+	unsigned long long lost = 0;
+	struct message *witness = &source->witness;
+
+	while (!source->has_witness && kmsg_next(&source->kmsg, witness)) {
+		lost += witness->lost;
+		source->has_witness = !is_given(source, witness);
+	}
+	/* The journal may have given what was overwritten here. */
+	if (source->given.record != source->given_before.record)
+		lost = 0;
+	witness->lost = lost;
+}
+
+/*
+ * journald drops them if it is configured so (MaxLevelStore, ReadKMsg), and when it is not
+ * running. A line of the module that is in /dev/kmsg for some seconds, while the journal has
+ * given no such line at all, is proof. Then go on with this line.
+ */
+static bool journal_is_blind(struct source *source)
+{
+	if (source->has_witness) {
+		unsigned long long given = *given_of(&source->given, &source->witness);
+		unsigned long long before = *given_of(&source->given_before, &source->witness);
+
+		source->has_witness = source->witness.stamp > given;
+		if (source->has_witness && given == before)
+			return true;
+	}
+	find_witness(source);
+	return false;
+}
+
+/* How many records the module has logged, or 0 */
+static unsigned long long count_logged(void)
+{
+	FILE *file = fopen("/sys/kernel/tcp_connect_logger/logged", "re");
+	unsigned long long count = 0;
+
+	if (file) {
+		if (fscanf(file, "%llu", &count) != 1)
+			count = 0;
+		fclose(file);
+	}
+	return count;
+}
+
+/* Without /dev/kmsg, the module's counter says that there are records. */
+static void suspect_journal(struct source *source)
+{
+	unsigned long long count = count_logged();
+	bool silent = source->given.record == source->given_before.record;
+
+	if (source->suspect && silent) {
+		say("the journal does not get the records; try sudo, to read them from /dev/kmsg");
+		source->check = ~0ULL;
+	}
+	source->suspect = count > source->logged && silent;
+	source->logged = count;
+}
+
+/* Returns true if /dev/kmsg has to be read from now on. */
+static bool check_journal(struct source *source)
+{
+	unsigned long long now = clock_usec(CLOCK_MONOTONIC);
+	bool blind = false;
+
+	if (now < source->check)
+		return false;
+	source->check = now + PATIENCE;
+	if (source->kmsg.fd < 0)
+		suspect_journal(source);
+	else
+		blind = journal_is_blind(source);
+	source->given_before = source->given;
+	if (!blind)
+		return false;
+
+	say("the journal does not get the kernel's lines; reading /dev/kmsg instead");
+	sd_journal_close(source->journal);
+	source->journal = NULL;
+	return true;
 }
 
 /* ---- Either ---- */
+
+/* Whether there is a journal that this user may not read */
+static bool journal_is_forbidden(void)
+{
+	static const char * const places[] = { "/var/log/journal", "/run/log/journal" };
+	char path[64 + SD_ID128_STRING_MAX], id[SD_ID128_STRING_MAX];
+	sd_id128_t machine;
+
+	if (sd_id128_get_machine(&machine) < 0)
+		return false;
+	sd_id128_to_string(machine, id);
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		snprintf(path, sizeof(path), "%s/%s/system.journal", places[i], id);
+		if (access(path, R_OK) && errno == EACCES)
+			return true;
+	}
+	return false;
+}
+
+static bool dmesg_is_restricted(void)
+{
+	FILE *file = fopen("/proc/sys/kernel/dmesg_restrict", "re");
+	bool restricted = file && fgetc(file) == '1';
+
+	if (file)
+		fclose(file);
+	return restricted;
+}
+
+/* Say why the log cannot be read, and exit. */
+static void refuse(bool kmsg, int error)
+{
+	const char *why = "the file's permissions do not allow it";
+
+	if (error != EPERM && error != EACCES)
+		die(FAILED, "cannot read /dev/kmsg: %s", strerror(error));
+	if (!kmsg && journal_is_forbidden())
+		die(NOT_PERMITTED,
+		    "only root and the groups adm and systemd-journal may read the log: ask to be added, or try sudo.");
+	if (error == EPERM)
+		why = dmesg_is_restricted() ? "only root may, because kernel.dmesg_restrict is 1" :
+					      "only root may";
+	die(NOT_PERMITTED, "%scannot read /dev/kmsg: %s. Try sudo%s.",
+	    kmsg ? "" : "the journal has no lines of this boot, and you ", why,
+	    kmsg ? ", or do without --kmsg" : "");
+}
 
 /**
  * source_open() - open the log for lines from now on
@@ -321,13 +301,42 @@ static void open_kmsg(struct source *source)
 struct source *source_open(bool kmsg)
 {
 	struct source *source = calloc(1, sizeof(*source));
+	int error;
 
 	if (!source)
-		err(FAILED, NULL);
-	source->kmsg = -1;
-	if (kmsg || !open_journal(source))
-		open_kmsg(source);
+		die_errno("cannot open the log");
+	if (!kmsg)
+		source->journal = open_journal();
+	error = kmsg_open(&source->kmsg);
+	if (error && !source->journal)
+		refuse(kmsg, -error);
+	source->check = clock_usec(CLOCK_MONOTONIC) + PATIENCE;
+	source->logged = count_logged();
 	return source;
+}
+
+static bool next_of_kmsg(struct source *source, struct message *message)
+{
+	if (source->has_witness) {
+		*message = source->witness;
+		source->has_witness = false;
+		return true;
+	}
+	if (!kmsg_next(&source->kmsg, message))
+		return false;
+	/* The journal may have given later lines of another level. */
+	if (is_given(source, message))
+		message->line.kind = LINE_FOREIGN;
+	return true;
+}
+
+static bool next_of_either(struct source *source, struct message *message)
+{
+	if (source->journal && next_of_journal(source, message))
+		return true;
+	if (source->journal && !check_journal(source))
+		return false;
+	return next_of_kmsg(source, message);
 }
 
 /**
@@ -335,15 +344,58 @@ struct source *source_open(bool kmsg)
  * @source: the source
  * @message: where to store the line
  *
- * Return: true if there is a line; otherwise wait_for() the next one.
+ * Return: true if there is a line; otherwise source_wait() for the next one.
  */
 bool source_next(struct source *source, struct message *message)
 {
-	while (source->journal ? next_of_journal(source->journal, message) :
-				 next_of_kmsg(source, message))
-		if (message->lost || !strncmp(message->text, NAME, strlen(NAME)))
-			return true;
-	return false;
+	do {
+		message->lost = 0;
+		message->line.kind = LINE_FOREIGN;
+		if (!next_of_either(source, message))
+			return false;
+	} while (message->line.kind == LINE_FOREIGN && !message->lost);
+	return true;
+}
+
+/* Returns the sooner one of a timeout in milliseconds, -1 for none, and a time. */
+static int sooner(int timeout, unsigned long long usec)
+{
+	unsigned long long now = clock_usec(CLOCK_MONOTONIC), left = usec > now ? usec - now : 0;
+
+	if (usec == ~0ULL || (timeout >= 0 && left >= timeout * 1000ULL))
+		return timeout;
+	return left / 1000 + 1;
+}
+
+/**
+ * source_wait() - wait for more lines
+ * @source: where to wait for lines; NULL to wait only for the timeout
+ * @timeout: how long to wait, in milliseconds; -1 for no limit
+ *
+ * Return: false if the program should end, see io_has_ended().
+ */
+bool source_wait(struct source *source, int timeout)
+{
+	struct pollfd fd = { .events = POLLIN };
+	uint64_t usec;
+	bool goes_on;
+
+	if (!source)
+		return io_wait(NULL, timeout);
+	if (!source->journal) {
+		fd.fd = source->kmsg.fd;
+		return io_wait(&fd, timeout);
+	}
+
+	fd.fd = sd_journal_get_fd(source->journal);
+	fd.events = sd_journal_get_events(source->journal);
+	/* Without inotify, the journal must be polled at intervals. */
+	if (sd_journal_get_timeout(source->journal, &usec) >= 0)
+		timeout = sooner(timeout, usec);
+	timeout = sooner(timeout, source->check);
+	goes_on = io_wait(&fd, timeout);
+	sd_journal_process(source->journal);
+	return goes_on;
 }
 
 /**
@@ -356,8 +408,7 @@ void source_close(struct source *source)
 		return;
 	if (source->journal)
 		sd_journal_close(source->journal);
-	else
-		close(source->kmsg);
+	kmsg_close(&source->kmsg);
 	free(source);
 }
 
@@ -373,7 +424,7 @@ void say_state(bool logging_matters)
 	if (file)
 		fclose(file);
 	if (on == EOF)
-		warnx("the livepatch is not active; see: tcp-connect-logger status");
+		say("the livepatch is not active; see: tcp-connect-logger status");
 	else if (on == '0' && logging_matters)
-		warnx("logging is off; to switch it on: tcp-connect-logger enable");
+		say("logging is off; to switch it on: tcp-connect-logger enable");
 }

@@ -6,22 +6,23 @@
  * (Documentation/trace/histogram.rst). If it does not accept trace events from a livepatch,
  * this program counts the records in the log.
  */
-#include <arpa/inet.h>
-#include <err.h>
 #include <errno.h>
-#include <getopt.h>
+#include <libsmartcols.h>
 #include <locale.h>
-#include <search.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
+#include <time.h>
 #include <tracefs.h>
 #include <unistd.h>
 
-#include "record.h"
+#include "histogram.h"
+#include "io.h"
+#include "rows.h"
 #include "source.h"
+#include "terminal.h"
+#include "text.h"
 
 static const char usage[] =
 	"usage: tcp-connect-logger top [OPTION...]\n"
@@ -34,56 +35,9 @@ static const char usage[] =
 	"  --interval SECONDS  time between two tables (default 2)\n"
 	"  --kmsg              count the records in the kernel's log even if there is a trace\n"
 	"                      event or a journal\n"
-	"  --help              show this help\n";
+	"  --help, -h          show this help\n";
 
-/**
- * struct row - connections from one process name to one destination
- * @record: name and destination; all other members are 0. The kernel's histograms do not
- *	give a port for IPv6, which is then 0.
- * @count: number of connections since the start
- * @before: value of @count in the previous table
- */
-struct row {
-	struct record record;
-	unsigned long long count, before;
-};
-
-static void *rows;		/* a tree, tsearch(3) */
-static struct row **order;	/* the same rows, sorted for output */
-static size_t nr_rows;
-static unsigned long long total;		/* connections */
 static unsigned long long missed;	/* connections or log lines that are in no row */
-
-/* Padding does not matter: records are cleared before they are filled in. */
-static int compare_rows(const void *a, const void *b)
-{
-	const struct row *x = a, *y = b;
-
-	return memcmp(&x->record, &y->record, sizeof(x->record));
-}
-
-static struct row *row_of(const struct record *record)
-{
-	struct row *row = calloc(1, sizeof(*row)), **found;
-
-	if (!row)
-		err(FAILED, NULL);
-	row->record = *record;
-	row->record.pid = 0;
-	row->record.uid = 0;
-	found = tsearch(row, &rows, compare_rows);
-	if (!found)
-		err(FAILED, NULL);
-	if (*found != row) {
-		free(row);
-		return *found;
-	}
-	order = reallocarray(order, nr_rows + 1, sizeof(*order));
-	if (!order)
-		err(FAILED, NULL);
-	order[nr_rows++] = row;
-	return row;
-}
 
 /* ---- The kernel's histograms ---- */
 
@@ -108,6 +62,7 @@ struct port {
 
 static struct port *ports;
 static size_t nr_ports;
+static bool all_ports;	/* the kernel had room for all of them */
 
 #define INSTANCE "tcp-connect-logger-"
 
@@ -134,7 +89,8 @@ static int remove_dead(const char *name, void *context)
 static void remove_instance(void)
 {
 	if (tracefs_instance_destroy(instance))
-		warn("cannot remove the trace instance %s", tracefs_instance_get_name(instance));
+		say("cannot remove the trace instance %s: %s", tracefs_instance_get_name(instance),
+		    strerror(errno));
 	tracefs_instance_free(instance);
 }
 
@@ -146,125 +102,39 @@ static void make_instance(void)
 	snprintf(name, sizeof(name), INSTANCE "%d", getpid());
 	instance = tracefs_instance_create(name);
 	if (!instance)
-		err(FAILED, "cannot create a trace instance");
+		die_errno("cannot create a trace instance");
 	atexit(remove_instance);
 	for (size_t i = 0; i < sizeof(triggers) / sizeof(*triggers); i++)
 		if (tracefs_event_file_append(instance, SYSTEM, EVENT, "trigger", triggers[i]) < 0)
-			err(FAILED, "cannot set the trigger %s", triggers[i]);
+			die_errno("cannot set a trigger");
 }
 
-/*
- * Parse the name in an entry. Returns the text after the name, or NULL. A name may contain any
- * bytes, including newlines. It has at most 15 bytes, and the kernel pads it with spaces to
- * more than that.
- */
-static const char *take_comm(const char *text, char comm[COMM_LEN])
-{
-	size_t length = COMM_LEN - 1;
-
-	if (strnlen(text, length) < length)
-		return NULL;
-	memcpy(comm, text, length);
-	text += length;
-	while (length && comm[length - 1] == ' ')
-		comm[--length] = '\0';
-	return text + strspn(text, " ");
-}
-
-static void put_number(unsigned char *to, unsigned long long number, int bytes)
-{
-	while (bytes--) {
-		to[bytes] = number;
-		number >>= 8;
-	}
-}
-
-static void add_port(const unsigned char *addr, unsigned int port)
+static void add_port(const unsigned char addr[16], unsigned int port)
 {
 	ports = reallocarray(ports, nr_ports + 1, sizeof(*ports));
 	if (!ports)
-		err(FAILED, NULL);
+		die_errno("cannot add a port");
 	memcpy(ports[nr_ports].addr, addr, sizeof(ports->addr));
 	ports[nr_ports++].port = port;
 }
 
-/*
- * Parse an entry, as printed by hist_trigger_print_key() in kernel/trace/trace_events_hist.c.
- * Returns the text after the entry, or NULL if the format is unknown.
- */
-static const char *take_entry(const char *text)
-{
-	struct record record;
-	unsigned long long high, low, port, count;
-	char line[256];
-	size_t length;
-	bool has_comm = !strncmp(text, "{ comm: ", strlen("{ comm: "));
-
-	memset(&record, 0, sizeof(record));
-	if (has_comm)
-		text = take_comm(text + strlen("{ comm: "), record.comm);
-	if (!text)
-		return NULL;
-	length = strcspn(text, "\n");
-	if (length >= sizeof(line))
-		return NULL;
-	memcpy(line, text, length);
-	line[length] = '\0';
-
-	if (has_comm && sscanf(line, ", daddr: %llu, dport: %llu } hitcount: %llu",
-			       &low, &port, &count) == 3) {
-		record.family = AF_INET;
-		record.port = port;
-		put_number(record.addr, low, 4);
-		row_of(&record)->count = count;
-	} else if (has_comm &&
-		   sscanf(line, ", daddr6_hi: %llu, daddr6_lo: %llu } hitcount: %llu",
-			  &high, &low, &count) == 3) {
-		record.family = AF_INET6;
-		put_number(record.addr, high, 8);
-		put_number(record.addr + 8, low, 8);
-		row_of(&record)->count = count;
-	} else if (!has_comm &&
-		   sscanf(line, "{ daddr6_hi: %llu, daddr6_lo: %llu, dport: %llu",
-			  &high, &low, &port) == 3) {
-		put_number(record.addr, high, 8);
-		put_number(record.addr + 8, low, 8);
-		add_port(record.addr, port);
-		count = 0;	/* counted by the other IPv6 trigger */
-	} else {
-		return NULL;
-	}
-	total += count;
-	return text + length;
-}
-
 static void read_histograms(void)
 {
-	char *hist = tracefs_event_file_read(instance, SYSTEM, EVENT, "hist", NULL);
-	const char *text = hist;
-	unsigned long long dropped;
+	struct histogram histogram = { .connections = rows_add, .port = add_port };
+	char *text = tracefs_event_file_read(instance, SYSTEM, EVENT, "hist", NULL);
 
-	if (!hist)
-		err(FAILED, "cannot read the kernel's histogram");
-	total = 0;
-	missed = 0;
+	if (!text)
+		die_errno("cannot read the kernel's histogram");
+	rows_reset();
 	nr_ports = 0;
-	while (*text) {
-		if (*text == '{') {
-			text = take_entry(text);
-			if (!text)
-				errx(FAILED, "the kernel's histogram has an unknown format");
-		} else if (!strncmp(text, "    Dropped: ", strlen("    Dropped: "))) {
-			dropped = strtoull(text + strlen("    Dropped: "), NULL, 10);
-			missed += dropped;
-		}
-		text += strcspn(text, "\n");
-		text += *text == '\n';
-	}
-	free(hist);
+	if (!histogram_parse(text, &histogram))
+		die(FAILED, "the kernel's histogram has an unknown format");
+	missed = histogram.dropped;
+	all_ports = !histogram.ports_dropped;
+	free(text);
 }
 
-/* The port of an IPv6 address, or "*" unless there is exactly one. */
+/* The port of an IPv6 address, or "*" unless it is known that there is exactly one. */
 static const char *port_of(const struct record *record)
 {
 	static char text[sizeof("65535")];
@@ -276,104 +146,204 @@ static const char *port_of(const struct record *record)
 			found++;
 		}
 	}
-	return found == 1 ? text : "*";
+	return found == 1 && all_ports ? text : "*";
 }
 
 /* ---- The log ---- */
 
 static void count_message(const struct message *message)
 {
-	struct record record;
-	unsigned long suppressed;
-
 	missed += message->lost;
-	if (record_parse(message->text, &record)) {
-		row_of(&record)->count++;
-		total++;
-	} else if (sscanf(message->text, "tcp_connect_logger: %lu connections not logged",
-			  &suppressed) == 1) {
-		missed += suppressed;
-	}
+	if (message->line.kind == LINE_RECORD)
+		rows_add(&message->line.record, 1);
+	else if (message->line.kind == LINE_REPORT)
+		missed += message->line.report.count;
 }
 
-static void read_log(struct source *source)
+/*
+ * Count what has been logged until now: also if that was more than could be read in the time of a
+ * table. Returns false if the program has to end.
+ */
+static bool read_log(struct source *source)
 {
+	unsigned long long now = clock_usec(CLOCK_REALTIME);
 	struct message message;
+	int n = 0;
 
-	/* Limited, so that the table is shown in time. */
-	for (int n = 0; n < 10000 && source_next(source, &message); n++)
+	while (source_next(source, &message)) {
 		count_message(&message);
+		/* Limited, so that signals are checked now and then. */
+		if (++n % 1000 == 0 && !source_wait(source, 0))
+			return false;
+		if (message.usec > now)
+			break;
+	}
+	return true;
 }
 
 /* ---- The table ---- */
 
-static int compare_counts(const void *a, const void *b)
-{
-	const struct row *x = *(struct row * const *)a, *y = *(struct row * const *)b;
+enum { COUNT, NEW, COMM, DESTINATION, NR_COLUMNS };
 
-	if (x->count != y->count)
-		return x->count < y->count ? 1 : -1;
-	return compare_rows(x, y);
+static const struct {
+	const char *name;
+	int width;	/* if the output is no terminal */
+	int flags;
+} columns[NR_COLUMNS] = {
+	[COUNT] = { "COUNT", 10, SCOLS_FL_RIGHT | SCOLS_FL_STRICTWIDTH },
+	[NEW] = { "NEW", 10, SCOLS_FL_RIGHT | SCOLS_FL_STRICTWIDTH },
+	[COMM] = { "COMM", COMM_LEN - 1, SCOLS_FL_STRICTWIDTH },
+	[DESTINATION] = { "DESTINATION", 0, 0 },
+};
+
+/* Texts of a row */
+struct cells {
+	char text[NR_COLUMNS][TEXT_ROOM(DESTINATION_LEN)];
+};
+
+static void fill_cells(struct cells *cells, const struct row *row)
+{
+	const struct record *record = &row->record;
+	char *to = cells->text[DESTINATION];
+
+	sprintf(cells->text[COUNT], "%llu", row->count);
+	sprintf(cells->text[NEW], "%llu", row->count - row->before);
+	text_safe(record->comm, strlen(record->comm), TEXT_PLAIN, cells->text[COMM]);
+	if (instance && record->family == AF_INET6) {
+		char addr[DESTINATION_LEN];
+
+		sprintf(to, "[%s]:%s", record_address(record, addr), port_of(record));
+	} else {
+		record_destination(record, to);
+	}
+}
+
+/*
+ * Set the widths of the columns. On a terminal of @width columns, a row must not take more than
+ * one line: the name is shortened first, but not below 8 columns, then the destination.
+ */
+static void set_widths(int widths[NR_COLUMNS], const struct cells *cells, size_t number, int width)
+{
+	int left = width - (NR_COLUMNS - 1);
+
+	for (int i = 0; i < NR_COLUMNS; i++) {
+		widths[i] = width ? (int)strlen(columns[i].name) : columns[i].width;
+		for (size_t n = 0; n < number; n++) {
+			int columns = text_width(cells[n].text[i]);
+
+			if (columns > widths[i])
+				widths[i] = columns;
+		}
+		left -= widths[i];
+	}
+	for (int i = COMM; width && i <= DESTINATION; i++) {
+		int least = i == COMM ? 8 : 1, cut = left < 0 ? -left : 0;
+
+		if (cut > widths[i] - least)
+			cut = widths[i] > least ? widths[i] - least : 0;
+		widths[i] -= cut;
+		left += cut;
+	}
+}
+
+static void draw(struct cells *cells, size_t number, int width)
+{
+	struct libscols_table *table = scols_new_table();
+	int widths[NR_COLUMNS];
+	char *text = NULL;
+
+	set_widths(widths, cells, number, width);
+	if (!table || scols_table_enable_noencoding(table, 1))	/* they are safe already */
+		die(FAILED, "cannot make a table");
+	scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
+	for (int i = 0; i < NR_COLUMNS; i++)
+		if (!scols_table_new_column(table, columns[i].name, widths[i],
+					    columns[i].flags))
+			die(FAILED, "cannot make a column");
+	for (size_t n = 0; n < number; n++) {
+		struct libscols_line *line = scols_table_new_line(table, NULL);
+
+		for (int i = 0; i < NR_COLUMNS; i++) {
+			if (width)
+				text_cut(cells[n].text[i], widths[i]);
+			if (!line || scols_line_set_data(line, i, cells[n].text[i]))
+				die(FAILED, "cannot make a row");
+		}
+	}
+	if (scols_print_table_to_string(table, &text))
+		die(FAILED, "cannot print a table");
+	printf("%s\n", text);
+	free(text);
+	scols_unref_table(table);
+}
+
+static void print_totals(size_t shown, int width)
+{
+	char text[256];
+	int length = sprintf(text, "connections %llu, rows %zu", rows.total, rows.number);
+
+	if (shown < rows.number)
+		length += sprintf(text + length, ", shown %zu", shown);
+	if (missed)
+		length += sprintf(text + length, ", not counted %llu", missed);
+	if (rows.expired)
+		sprintf(text + length, ", expired %llu", rows.expired);
+	if (width)
+		text_cut(text, width);
+	printf("%s\n\n", text);
 }
 
 static void show(void)
 {
-	bool terminal = isatty(STDOUT_FILENO);
-	struct winsize size;
-	size_t shown = nr_rows;
+	struct cells *cells;
+	int height, width;
+	size_t shown = rows.number;
+	bool in_place;
 
-	qsort(order, nr_rows, sizeof(*order), compare_counts);
-	if (terminal) {
-		fputs("\033[H\033[J", stdout);	/* cursor to the top, clear the screen */
-		if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_row > 4 &&
-		    shown > size.ws_row - 4u)
-			shown = size.ws_row - 4;
-	}
-	printf("connections %llu, rows %zu", total, nr_rows);
-	if (shown < nr_rows)
-		printf(", shown %zu", shown);
-	if (missed)
-		printf(", not counted %llu", missed);
-	printf("\n\n%10s %10s %-15s %s\n", "COUNT", "NEW", "COMM", "DESTINATION");
-	for (size_t i = 0; i < shown; i++) {
-		struct row *row = order[i];
-		char comm[PRINTABLE_LEN], to[DESTINATION_LEN];
+	rows_sort();
+	terminal_size(&height, &width);
+	/* Above the rows are three lines, and below them is the cursor. */
+	if (height)
+		height = height > 5 ? height - 4 : 1;
+	if (height && shown > (size_t)height)
+		shown = height;
+	cells = calloc(shown + 1, sizeof(*cells));
+	if (!cells)
+		die_errno("cannot make a table");
+	for (size_t i = 0; i < shown; i++)
+		fill_cells(&cells[i], rows.rows[i]);
 
-		printf("%10llu %10llu %s ", row->count, row->count - row->before,
-		       record_printable_comm(row->record.comm, comm));
-		if (instance && row->record.family == AF_INET6)
-			printf("[%s]:%s\n", record_address(&row->record, to),
-			       port_of(&row->record));
-		else
-			printf("%s\n", record_destination(&row->record, to));
-	}
-	if (!terminal)
+	in_place = terminal_clear();
+	print_totals(shown, width);
+	draw(cells, shown, width);
+	if (!in_place)
 		putchar('\n');
-	for (size_t i = 0; i < nr_rows; i++)
-		order[i]->before = order[i]->count;
-	flush_output();
+	free(cells);
+	rows_shown();
+	io_flush();
 }
 
 /* Count for @interval milliseconds. Returns false if the program has to end. */
 static bool until_next(struct source *source, int interval)
 {
-	unsigned long long now = monotonic_usec(), end = now + interval * 1000ULL;
-	bool on = true;
+	unsigned long long now = clock_usec(CLOCK_MONOTONIC), end = now + interval * 1000ULL;
 
-	for (; now < end && on; now = monotonic_usec()) {
-		on = wait_for(source, (end - now) / 1000 + 1);
-		if (source)
-			read_log(source);
+	while (now < end) {
+		if (!source_wait(source, (end - now) / 1000 + 1))
+			return false;
+		if (source && !read_log(source))
+			return false;
+		now = clock_usec(CLOCK_MONOTONIC);
 	}
-	return on;
+	return true;
 }
 
-static unsigned long positive(const char *text, const char *what)
+static unsigned int positive(const char *text, const char *what)
 {
-	unsigned long number;
+	unsigned long long number;
 
 	if (!parse_number(text, 86400, &number) || !number)
-		errx(USAGE, "%s is a number from 1 to 86400, not %s", what, text);
+		die(USAGE, "%s is a number from 1 to 86400, not %s", what, text);
 	return number;
 }
 
@@ -387,43 +357,31 @@ int main(int argc, char **argv)
 		{ }
 	};
 	struct source *source = NULL;
-	unsigned long interval = 2, count = 0;
+	unsigned int interval = 2, count = 0;
 	bool kmsg = false;
 	int option;
 
-	program_invocation_short_name = "tcp-connect-logger";
-	argv[0] = program_invocation_short_name;
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (option) {
-		case 'i':
-			interval = positive(optarg, "an interval");
-			break;
-		case 'c':
-			count = positive(optarg, "a count");
-			break;
-		case 'k':
-			kmsg = true;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			return DONE;
-		default:
-			errx(USAGE, "see: tcp-connect-logger top --help");
-		}
-	}
-	if (optind < argc)
-		errx(USAGE, "unexpected argument: %s. See: tcp-connect-logger top --help",
-		     argv[optind]);
-
 	setlocale(LC_CTYPE, "");
-	catch_end();
+	text_init();
+	argv[0] = "top";
+	while ((option = next_option(argc, argv, options, usage)) != -1) {
+		if (option == 'i')
+			interval = positive(optarg, "an interval");
+		else if (option == 'c')
+			count = positive(optarg, "a count");
+		else
+			kmsg = true;
+	}
+
+	terminal_init();
+	io_init();
 	if (!kmsg && tracefs_event_file_exists(NULL, SYSTEM, EVENT, "hist"))
 		make_instance();
 	else
 		source = source_open(kmsg);
 	say_state(source);
 
-	for (unsigned long shown = 0; !count || shown < count; shown++) {
+	for (unsigned int shown = 0; !count || shown < count; shown++) {
 		if (!until_next(source, interval * 1000))
 			break;
 		if (instance)
@@ -431,5 +389,7 @@ int main(int argc, char **argv)
 		show();
 	}
 	source_close(source);
+	rows_free();
+	free(ports);
 	return DONE;
 }

@@ -234,7 +234,8 @@ no_journal() {
 usage() {
 	for wrong in "follow x" "follow --nonsense" "follow --port" "follow --port 65536" "follow --port 8o" \
 		"follow --pid -1" "follow --user no-such" "follow --net 1.2.3" "follow --net 1.2.3.4/33" \
-		"follow --net ::1/129" "follow --net 1.2.3.4/" "top x" "top --interval 0" "top --count x" \
+		"follow --net ::1/129" "follow --net 1.2.3.4/" "follow --net ::ffff:192.0.2.0/120" \
+		"follow --comm abcdefghijklmnop" "follow --pid 0" "follow --nonsense=x" "top x" "top --interval 0" "top --count x" \
 		"top --count 99999"; do
 		# shellcheck disable=SC2086 # words
 		exits "'$wrong'" 2 tcp-connect-logger $wrong
@@ -244,12 +245,128 @@ usage() {
 	equals "follow by anybody: says" \
 		"tcp-connect-logger: only root and the groups adm and systemd-journal may read the log: ask to be added, or try sudo." "$output"
 	useradd -G adm carol
+	restrict=$(sysctl -n kernel.dmesg_restrict)
+	sysctl -q kernel.dmesg_restrict=1
+	exits "follow --kmsg by one of adm" 4 setpriv --reuid carol --regid carol --init-groups tcp-connect-logger follow --kmsg
+	equals "follow --kmsg by one of adm: says" "tcp-connect-logger: cannot read /dev/kmsg: only root may, because kernel.dmesg_restrict is 1. Try sudo, or do without --kmsg." "$output"
+	sysctl -q kernel.dmesg_restrict="$restrict"
 	starts adm setpriv --reuid carol --regid carol --init-groups tcp-connect-logger follow --comm alpha
 	connection -n alpha blocking 127.0.0.1 9
 	wait_until 120 lines adm 1
 	equals "follow by one of adm" "TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/adm)"
 	pkill -x -TERM follow
 	wait
+}
+
+# ---- What the journal has from others
+
+# forged LINE FIELD...: in the journal, by an unprivileged user
+forged() {
+	{
+		printf 'MESSAGE=%s\n' "$1"
+		shift
+		printf '%s\n' "$@"
+	} | setpriv --reuid nobody --regid nogroup --clear-groups logger --journald
+}
+
+forgeries() {
+	starts forged tcp-connect-logger follow
+	starts forged_json tcp-connect-logger follow --json
+	record="tcp_connect_logger: pid=1 uid=0 comm=sshd -> 6.6.6.6:22"
+	missed=MESSAGE_ID=e9bf28e6e834481bb6f48f548ad13606
+	forged "$record" $missed
+	forged "$record" $missed _TRANSPORT=kernel PRIORITY=6 SYSLOG_FACILITY=0
+	forged "$record" $missed _TRANSPORT=driver PRIORITY=6 SYSLOG_FACILITY=0 SYSLOG_IDENTIFIER=kernel
+	forged "Missed 666 kernel messages" $missed
+	forged "$(printf 'tcp_connect_logger: \033[31mred')" $missed
+	forged "tcp_connect_logger: 666 connections not logged (slow console)" $missed PRIORITY=4
+	echo "<6>$record" >/dev/kmsg		# facility user
+	printf '<6>x\n%s\n' "$record" >/dev/kmsg
+	connection -n alpha blocking 127.0.0.1 9
+	wait_until 120 lines forged 1
+	wait_until 120 lines forged_json 1
+	all_read forged
+	equals "forged entries of the journal: follow shows none" \
+		"TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/forged)"
+	equals "forged entries of the journal: follow says nothing" "" "$(cat /tmp/forged.err)"
+	equals "forged entries of the journal: follow --json shows none" "$pid" "$(jq .pid /tmp/forged_json)"
+	ends forged INT "forged"
+	ends forged_json INT "forged_json"
+}
+
+# Trusted time: that of the journal
+slewed_clock() {
+	starts late tcp-connect-logger follow
+	starts late_kmsg tcp-connect-logger follow --kmsg
+	busybox adjtimex -q -t 11000	# 10 % too fast
+	sleep 20
+	connection -n alpha blocking 127.0.0.1 9
+	busybox adjtimex -q -t 10000
+	wait_until 120 lines late 1
+	wait_until 120 lines late_kmsg 1
+	journalctl --sync
+	arrived=$(journalctl -o json -n 100 _TRANSPORT=kernel |
+		jq -r "select(.MESSAGE | tostring | contains(\"pid=$pid uid=0 comm=alpha\")) | .__REALTIME_TIMESTAMP")
+	equals "a clock that is slewed: follow shows the journal's time" \
+		"$(date -u -d "@${arrived%??????}.${arrived#"${arrived%??????}"}" +%FT%T.%6NZ)" "$(cut -d ' ' -f 1 /tmp/late)"
+	late=$(date -u -d "$(cut -d ' ' -f 1 /tmp/late_kmsg)" +%s%6N)
+	equals "a clock that is slewed: follow --kmsg is right within half a second" 1 \
+		$((late - arrived < 500000 && arrived - late < 500000))
+	[ "$late" = "$arrived" ] || note "late: $((late - arrived)) microseconds"
+	ends late INT "late"
+	ends late_kmsg INT "late_kmsg"
+}
+
+# A journal that has lines of this boot, but not the kernel's
+blind() {
+	mkdir -p /run/systemd/journald.conf.d
+	printf '[Journal]\nMaxLevelStore=warning\n' >/run/systemd/journald.conf.d/rig.conf
+	systemctl restart systemd-journald
+	starts blind tcp-connect-logger follow
+	connection -n alpha blocking 127.0.0.1 9
+	first=$pid
+	wait_until 120 lines blind 1
+	connection -n beta blocking 127.0.0.1 9
+	wait_until 120 lines blind 2
+	equals "a journal without the kernel's lines: follow shows them all" \
+		"TIME pid=$first uid=0 comm=alpha -> 127.0.0.1:9
+TIME pid=$pid uid=0 comm=beta -> 127.0.0.1:9" "$(timeless /tmp/blind)"
+	matches "a journal without the kernel's lines: follow says so once" \
+		"tcp-connect-logger: the journal does not get the kernel's lines; reading /dev/kmsg instead" \
+		"$(cat /tmp/blind.err)"
+	equals "a journal without the kernel's lines: follow says nothing else" 1 "$(wc -l </tmp/blind.err)"
+	ends blind INT "blind"
+	rm /run/systemd/journald.conf.d/rig.conf
+	systemctl restart systemd-journald
+}
+
+# is_blocked NAME: in write(2)
+is_blocked() {
+	[ "$(cut -d ' ' -f 1 "/proc/$(cat "/tmp/$1.pid")/syscall")" = 1 ]
+}
+
+# has_ended NAME: perhaps nobody has waited for it yet
+has_ended() {
+	! grep -q '^State:[[:space:]]*[^Z[:space:]]' "/proc/$(cat "/tmp/$1.pid")/status"
+}
+
+# The reader of the output does not read.
+blocked() {
+	mkfifo /tmp/stuck
+	exec 5<>/tmp/stuck
+	tcp-connect-logger follow --kmsg >/tmp/stuck 2>/tmp/stuck.err &
+	echo $! >/tmp/stuck.pid
+	wait_until 120 waits "$(cat /tmp/stuck.pid)"
+	echo 0 >$rate_limit
+	/payload/cost -n 1950 connect 198.51.100.1 9 >/dev/null
+	echo 1000 >$rate_limit
+	succeeds "blocked output: it is blocked" wait_until 120 is_blocked stuck
+	kill -TERM "$(cat /tmp/stuck.pid)"
+	succeeds "blocked output: SIGTERM ends it" wait_until 10 has_ended stuck
+	kill -KILL "$(cat /tmp/stuck.pid)" 2>/dev/null
+	wait "$(cat /tmp/stuck.pid)"
+	exec 5>&-
+	rm /tmp/stuck
 }
 
 # ---- top
@@ -330,9 +447,12 @@ tops() {
 		equals "$top, killed: its instance is left" 1 "$(find $instances -name 'tcp-connect-logger-*' | wc -l)"
 	# shellcheck disable=SC2086 # perhaps none
 	starts third tcp-connect-logger top $kmsg --interval 1
-	script -qefc "tcp-connect-logger $top --interval 1 --count 1" /tmp/terminal </dev/null >/dev/null 2>&1
+	script -qefc "TERM=xterm tcp-connect-logger $top --interval 1 --count 1" /tmp/terminal </dev/null >/dev/null 2>&1
 	equals "$top --count: ends" 0 $?
 	matches "$top on a terminal: in place" "*$(printf '\033[H\033[J')connections 0, rows 0*" "$(cat /tmp/terminal)"
+	script -qefc "TERM=dumb tcp-connect-logger $top --interval 1 --count 1" /tmp/terminal </dev/null >/dev/null 2>&1
+	matches "$top on a dumb terminal: shows a table" "*connections 0, rows 0*" "$(cat /tmp/terminal)"
+	fails "$top on a dumb terminal: no escape sequences" grep -q "$(printf '\033')" /tmp/terminal
 	ends third INT "$top"
 	equals "$top: what it found in tracefs is as it was" "$before" "$(traces)"
 }
@@ -427,6 +547,10 @@ ends early INT "early"
 
 usage
 follows
+forgeries
+slewed_clock
+blocked
+blind
 of_one_process
 closed_pipe
 held_back

@@ -22,19 +22,43 @@ checkpatch() {
 		--max-line-length=100 --ignore FILE_PATH_CHANGES -f "$@"
 }
 
+parsers="cmd/histogram.c cmd/message.c cmd/record.c cmd/text.c"
 # shellcheck disable=SC2086 # words
-succeeds "unit tests compile" gcc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror \
-	$sanitize -o "$dir/unit" tests/host/unit.c
+{
+	succeeds "unit tests compile" gcc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -pthread \
+		$sanitize -o "$dir/unit" tests/host/unit.c cmd/io.c $parsers
+	succeeds "unit tests compile without sanitizers" gcc -std=gnu11 -D_GNU_SOURCE -O1 -g -pthread \
+		-o "$dir/unit-plain" tests/host/unit.c cmd/io.c $parsers
+	succeeds "the fuzzers compile" clang -std=gnu11 -O1 -g -Wall -Wextra -Werror -D_GNU_SOURCE \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o "$dir/fuzz" \
+		tests/host/fuzz.c $parsers
+}
 "$dir/unit" || not_ok "unit tests end"
 
-succeeds "the fuzzer compiles" clang -O1 -g -Wall -Wextra -Werror -D_GNU_SOURCE \
-	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o "$dir/fuzz" tests/host/fuzz.c
-succeeds "200,000 names and functions, fuzzed" \
-	"$dir/fuzz" -seed=1 -runs=200000 -max_len=90 -artifact_prefix="$dir/"
+# For FUZZ seconds each, or with 20,000 inputs. What FUZZ finds stays in build/fuzz.
+kept=$dir
+[ -z "${FUZZ-}" ] || kept=$PWD/build/fuzz
+for corpus in tests/host/corpus/*; do
+	target=${corpus##*/}
+	mkdir -p "$kept/corpus-$target"
+	ln -s fuzz "$dir/fuzz-$target"
+	limit=-runs=20000
+	[ -z "${FUZZ-}" ] || limit="-max_total_time=$FUZZ"
+	succeeds "fuzzed: $target" "$dir/fuzz-$target" -seed=1 "$limit" -max_len=2500 \
+		-artifact_prefix="$kept/$target-" "$kept/corpus-$target" "$corpus"
+done
 
 succeeds "the tools compile with -Werror" make -s tools build="$dir/tools" CFLAGS="-O2 -g -Werror"
-succeeds "the tools compile with ASan and UBSan" make -s tools build="$dir/asan" \
+kmsg='-DKMSG=\"/proc/self/fd/9\"'
+succeeds "the tools compile with ASan and UBSan" make -s tools build="$dir/kmsg" CPPFLAGS="$kmsg" \
 	CFLAGS="-O1 -g -Werror $sanitize" LDFLAGS="$sanitize"
+succeeds "the tools compile for valgrind" make -s tools build="$dir/valgrind" CPPFLAGS="$kmsg" \
+	CFLAGS="-O1 -g"
+succeeds "tests/host/feed.c compiles with -Werror" gcc -D_GNU_SOURCE -O2 -Wall -Wextra -Werror \
+	-o "$dir/feed" tests/host/feed.c
+# shellcheck source=tests/host/readers.sh
+. tests/host/readers.sh
+
 for program in connect storm cost nap sequence; do
 	succeeds "tests/guest/$program.c compiles with -Werror" gcc -O2 -Wall -Wextra -Werror \
 		-pthread -o "$dir/$program" "tests/guest/$program.c"
@@ -47,7 +71,7 @@ reports_nothing shellcheck shellcheck -x cmd/completion.bash tests/guest/*.host 
 reports_nothing checkpatch checkpatch \
 	$(find "$PWD/src" "$PWD/tests/modules" -name '*.[ch]' ! -name '*.mod.c' ! -name trace.h)
 reports_nothing "checkpatch of what is no kernel's" checkpatch \
-	--ignore PREFER_KERNEL_TYPES "$PWD"/cmd/*.[ch]
+	--ignore PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE "$PWD"/cmd/*.[ch]
 # checkpatch does not know how the kernel's own trace events are written.
 reports_nothing "checkpatch of the trace event" checkpatch \
 	--ignore PARENTHESIS_ALIGNMENT,OPEN_ENDED_LINE "$PWD/src/trace.h"

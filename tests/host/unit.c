@@ -5,21 +5,34 @@
  *
  * Reports like the tests in guests, see tests/rig/rig.sh.
  */
+#include <locale.h>
+#include <pthread.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wchar.h>
-#include <wctype.h>
+#include <syslog.h>
+#include <unistd.h>
 
 typedef uint8_t u8;
 #define TASK_COMM_LEN 16
 
 #include "../../src/comm.h"
 #include "../../src/prologue.h"
-#include "../../cmd/record.c"
+#include "../../cmd/histogram.h"
+#include "../../cmd/message.h"
+#include "../../cmd/record.h"
+#include "../../cmd/text.h"
+
+/* With what is static in them */
+#include "../../cmd/rows.c"
+#define getpwuid_r fake_getpwuid_r
+static int fake_getpwuid_r(uid_t uid, struct passwd *user, char *buffer, size_t size,
+			   struct passwd **found);
+#include "../../cmd/users.c"
 
 static void report(bool ok, const char *name)
 {
@@ -127,43 +140,354 @@ static void test_parse(void)
 	} good[] = {
 		{ "8421 uid=1053 comm=curl -> 93.184.216.34:80", "curl", "93.184.216.34:80", 8421, 1053 },
 		{ "1 uid=4294967295 comm= -> 0.0.0.0:0", "", "0.0.0.0:0", 1, 4294967295 },
-		{ "2147483647 uid=0 comm=a\\x20\\x3d\\xff -> [::]:65535", "a =\xff", "[::]:65535", 2147483647, 0 },
+		{ "4194304 uid=0 comm=a\\x20\\x3d\\xff -> [::]:65535", "a =\xff", "[::]:65535", 4194304, 0 },
 		{ "1 uid=0 comm=x -> [fe80::1%4294967295]:443", "x", "[fe80::1%4294967295]:443", 1, 0 },
-		{ "1 uid=0 comm=123456789012345 -> [::ffff:1.2.3.4]:1", "123456789012345", "[::ffff:1.2.3.4]:1", 1, 0 },
+		{ "1 uid=0 comm=123456789012345 -> [::102:304]:1", "123456789012345", "[::102:304]:1", 1, 0 },
+		{ "1 uid=0 comm=x -> [fe80::5efe:1.2.3.4%2]:1", "x", "[fe80::5efe:1.2.3.4%2]:1", 1, 0 },
+		{ "1 uid=0 comm=x -> [1:2:3:4:0:5efe:1.2.3.4]:1", "x", "[1:2:3:4:0:5efe:1.2.3.4]:1", 1, 0 },
+		{ "1 uid=0 comm=x -> [2001:db8:0:1::]:1", "x", "[2001:db8:0:1::]:1", 1, 0 },
+		{ "1 uid=0 comm=x -> [1::2:0:0:3]:1", "x", "[1::2:0:0:3]:1", 1, 0 },
 	};
 	static const char * const bad[] = {
-		"", "x uid=0 comm=x -> 1.2.3.4:1", "-1 uid=0 comm=x -> 1.2.3.4:1", "2147483648 uid=0 comm=x -> 1.2.3.4:1",
+		"", "x uid=0 comm=x -> 1.2.3.4:1", "-1 uid=0 comm=x -> 1.2.3.4:1", "4194305 uid=0 comm=x -> 1.2.3.4:1",
+		"0 uid=0 comm=x -> 1.2.3.4:1", "01 uid=0 comm=x -> 1.2.3.4:1", "1 uid=00 comm=x -> 1.2.3.4:1",
+		"18446744073709551617 uid=0 comm=x -> 1.2.3.4:1",
 		"1  uid=0 comm=x -> 1.2.3.4:1", "1 uid=4294967296 comm=x -> 1.2.3.4:1", "1 uid=0 comm=x",
 		"1 uid=0 comm=1234567890123456 -> 1.2.3.4:1", "1 uid=0 comm=\\ -> 1.2.3.4:1",
 		"1 uid=0 comm=\\x4 -> 1.2.3.4:1", "1 uid=0 comm=\\x4G -> 1.2.3.4:1", "1 uid=0 comm=x y -> 1.2.3.4:1",
+		"1 uid=0 comm=\\x41 -> 1.2.3.4:1", "1 uid=0 comm=\\xFF -> 1.2.3.4:1", "1 uid=0 comm=\\x00 -> 1.2.3.4:1",
+		"1 uid=0 comm=a=b -> 1.2.3.4:1", "1 uid=0 comm=\xc3\xa9 -> 1.2.3.4:1", "1 uid=0 comm=a\tb -> 1.2.3.4:1",
 		"1 uid=0 comm=x -> 1.2.3.4", "1 uid=0 comm=x -> 1.2.3.4:", "1 uid=0 comm=x -> 1.2.3.4:65536",
-		"1 uid=0 comm=x -> 1.2.3.4:1 ", "1 uid=0 comm=x -> 1.2.3:1", "1 uid=0 comm=x -> [1.2.3.4]:1",
-		"1 uid=0 comm=x -> [::1:1", "1 uid=0 comm=x -> [::1%]:1", "1 uid=0 comm=x -> [::1]1", "1 uid=0 comm=x -> ::1:1",
+		"1 uid=0 comm=x -> 1.2.3.4:080", "1 uid=0 comm=x -> 1.2.3.04:1", "1 uid=0 comm=x -> 1.2.3.256:1",
+		"1 uid=0 comm=x -> 1.2.3.4:1 ", "1 uid=0 comm=x -> 1.2.3.4:1\nx", "1 uid=0 comm=x -> 1.2.3:1",
+		"1 uid=0 comm=x -> [1.2.3.4]:1", "1 uid=0 comm=x -> [::ffff:1.2.3.4]:1", "1 uid=0 comm=x -> [::1.2.3.4]:1",
+		"1 uid=0 comm=x -> [::1:1", "1 uid=0 comm=x -> [::1%]:1", "1 uid=0 comm=x -> [::1%1]:1",
+		"1 uid=0 comm=x -> [fe80::1%0]:1", "1 uid=0 comm=x -> [fe80::1%01]:1",
+		"1 uid=0 comm=x -> [fe80::1%4294967296]:1", "1 uid=0 comm=x -> [::1]1", "1 uid=0 comm=x -> ::1:1",
+		"1 uid=0 comm=x -> [2001:DB8::1]:1", "1 uid=0 comm=x -> [2001:db8:0:0:0:0:0:1]:1",
+		"1 uid=0 comm=x -> [2001:0db8::1]:1", "1 uid=0 comm=x -> [1::2:3:4:5:6:7]:1",
 		"1 uid=0 comm=x -> [0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]:1",
 	};
-	struct record record;
-	char line[128], name[160], text[DESTINATION_LEN];
+	char text[128], name[160], to[DESTINATION_LEN];
+	struct line line;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		snprintf(line, sizeof(line), "tcp_connect_logger: pid=%s", good[i].line);
+		const struct record *record = &line.record;
+
+		snprintf(text, sizeof(text), "tcp_connect_logger: pid=%s", good[i].line);
 		snprintf(name, sizeof(name), "record: pid=%s", good[i].line);
-		report(record_parse(line, &record) && record.pid == good[i].pid &&
-		       record.uid == good[i].uid && !strcmp(record.comm, good[i].comm) &&
-		       !strcmp(record_destination(&record, text), good[i].destination), name);
+		line_parse(text, LOG_INFO, &line);
+		report(line.kind == LINE_RECORD && record->pid == good[i].pid &&
+		       record->uid == good[i].uid && !strcmp(record->comm, good[i].comm) &&
+		       !strcmp(record_destination(record, to), good[i].destination), name);
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		snprintf(line, sizeof(line), "tcp_connect_logger: pid=%s", bad[i]);
-		snprintf(name, sizeof(name), "no record: pid=%s", bad[i]);
-		report(!record_parse(line, &record), name);
+		snprintf(text, sizeof(text), "tcp_connect_logger: pid=%s", bad[i]);
+		snprintf(name, sizeof(name), "no record, number %zu", i);
+		line_parse(text, LOG_INFO, &line);
+		report(line.kind == LINE_FOREIGN, name);
 	}
-	report(!record_parse("tcp_connect_logger: loaded, logging disabled", &record),
-	       "no record: what else the module says");
+}
+
+static enum line_kind kind_of(const char *text, int level)
+{
+	struct line line;
+
+	line_parse(text, level, &line);
+	return line.kind;
+}
+
+static void test_kinds(void)
+{
+	struct line line;
+
+	line_parse(PREFIX "12 connections not logged (rate_limit=5)", LOG_WARNING, &line);
+	report(line.kind == LINE_REPORT && line.report.count == 12 &&
+	       !strcmp(line.report.reason, "rate_limit=5"), "report: rate_limit");
+	line_parse(PREFIX "1 connections not logged (slow console)", LOG_WARNING, &line);
+	report(line.kind == LINE_REPORT && line.report.count == 1 &&
+	       !strcmp(line.report.reason, "slow console"), "report: slow console");
+	report(kind_of(PREFIX "1 connections not logged (slow console)", LOG_INFO) != LINE_REPORT,
+	       "no report: of another level");
+	report(kind_of(PREFIX "1 connections not logged (x)", LOG_WARNING) != LINE_REPORT,
+	       "no report: for another reason");
+	report(kind_of(PREFIX "pid=1 uid=0 comm=x -> 1.2.3.4:1", LOG_WARNING) == LINE_FOREIGN,
+	       "no record: of another level");
+	report(kind_of(PREFIX "loaded, logging disabled", LOG_INFO) == LINE_OTHER, "other: loaded");
+	report(kind_of(PREFIX "a\x1b[31m", LOG_INFO) == LINE_FOREIGN, "other: only ASCII");
+	report(kind_of("xtcp_connect_logger: pid=1 uid=0 comm=x -> 1.2.3.4:1", LOG_INFO) ==
+	       LINE_FOREIGN, "no record: of another module");
+}
+
+/* ---- Text ---- */
+
+static void test_text(void)
+{
+	static const struct {
+		const char *name, *text, *safe;
+		int columns;
+		enum text_form form;
+	} texts[] = {
+		{ "ASCII", "a b", "a b", 3, TEXT_PLAIN },
+		{ "a letter", "\xc3\xa9", "\xc3\xa9", 1, TEXT_PLAIN },
+		{ "a wide one", "\xe4\xb8\xad", "\xe4\xb8\xad", 2, TEXT_PLAIN },
+		{ "escape", "\x1b[31m", "\\x1b[31m", 8, TEXT_PLAIN },
+		{ "newline", "a\nb", "a\\x0ab", 6, TEXT_PLAIN },
+		{ "DEL", "\x7f", "\\x7f", 4, TEXT_PLAIN },
+		{ "C1, one byte", "\x9b" "1m", "\\x9b1m", 6, TEXT_PLAIN },
+		{ "C1 in UTF-8", "\xc2\x9b" "1m", "\\xc2\\x9b1m", 10, TEXT_PLAIN },
+		{ "no-break space", "\xc2\xa0", "\\xc2\\xa0", 8, TEXT_PLAIN },
+		{ "override", "\xe2\x80\xae", "\\xe2\\x80\\xae", 12, TEXT_PLAIN },
+		{ "isolate", "\xe2\x81\xa6", "\\xe2\\x81\\xa6", 12, TEXT_PLAIN },
+		{ "zero width", "a\xe2\x80\x8b", "a\\xe2\\x80\\x8b", 13, TEXT_PLAIN },
+		{ "a combining accent", "e\xcc\x81", "e\\xcc\\x81", 9, TEXT_PLAIN },
+		{ "right to left", "\xd7\x90", "\\xd7\\x90", 8, TEXT_PLAIN },
+		{ "separator", "\xe2\x80\xa8", "\\xe2\\x80\\xa8", 12, TEXT_PLAIN },
+		{ "above U+10FFFF", "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80", 16, TEXT_PLAIN },
+		{ "surrogate", "\xed\xa0\x80", "\\xed\\xa0\\x80", 12, TEXT_PLAIN },
+		{ "too long", "\xc0\xaf", "\\xc0\\xaf", 8, TEXT_PLAIN },
+		{ "truncated", "\xe4\xb8", "\\xe4\\xb8", 8, TEXT_PLAIN },
+		{ "spaces at the ends", " a  b  ", "\\x20a  b\\x20\\x20", 16, TEXT_PLAIN },
+		{ "only spaces", "  ", "\\x20\\x20", 8, TEXT_PLAIN },
+		{ "backslash", "\\x1b", "\\x5cx1b", 7, TEXT_PLAIN },
+		{ "a line", " \\ \x1b ", " \\ \\x1b ", 8, TEXT_LINE },
+		{ "JSON", "\"\\n\xc3\xa9\x7f\xe2\x80\xae\xf3\xa0\x80\x81\"",
+		  "\"\\n\xc3\xa9\\u007f\\u202e\\udb40\\udc01\"", 0, TEXT_JSON },
+	};
+	char name[64], safe[TEXT_ROOM(64)];
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		int columns = text_safe(texts[i].text, strlen(texts[i].text), texts[i].form, safe);
+
+		snprintf(name, sizeof(name), "text: %s", texts[i].name);
+		report(!strcmp(safe, texts[i].safe), name);
+		if (texts[i].form != TEXT_JSON)
+			report(columns == texts[i].columns, "text: its columns");
+	}
+
+	strcpy(safe, "abcdef");
+	text_cut(safe, 6);
+	report(!strcmp(safe, "abcdef"), "cut: it fits");
+	text_cut(safe, 4);
+	report(!strcmp(safe, "abc+"), "cut: ASCII");
+	strcpy(safe, "\xe4\xb8\xad\xe4\xb8\xad");
+	text_cut(safe, 2);
+	report(!strcmp(safe, "+"), "cut: before a wide one");
+	strcpy(safe, "\xe4\xb8\xad\xe4\xb8\xad");
+	text_cut(safe, 3);
+	report(!strcmp(safe, "\xe4\xb8\xad+"), "cut: after a wide one");
+}
+
+/* ---- Entries of /dev/kmsg and of the journal ---- */
+
+static bool kmsg(const char *entry, enum line_kind kind)
+{
+	char *copy = strdup(entry);	/* so that ASan sees it look further */
+	struct message message;
+	unsigned long long sequence;
+	bool found = message_from_kmsg(copy, strlen(copy), &message, &sequence) &&
+		     message.line.kind == kind;
+
+	free(copy);
+	return found;
+}
+
+#define RECORD PREFIX "pid=1 uid=0 comm=sshd -> 6.6.6.6:22"
+
+static void test_kmsg(void)
+{
+	report(kmsg("6,1,2,-;" RECORD "\n", LINE_RECORD), "kmsg: a record");
+	report(kmsg("6,1,2,-,caller=T1;" RECORD "\n SUBSYSTEM=x\n", LINE_RECORD), "kmsg: with more fields");
+	report(kmsg("6,1,2,-;" PREFIX "pid=1 uid=0 comm=\\x5cx20 -> 6.6.6.6:22\n", LINE_RECORD),
+	       "kmsg: an escaped name");
+	report(kmsg("14,1,2,-;" RECORD "\n", LINE_FOREIGN), "kmsg: of a process");
+	report(kmsg("4,1,2,-;" RECORD "\n", LINE_FOREIGN), "kmsg: of another level");
+	report(kmsg("6,1,2,-;overlay: x\\x0a" RECORD "\n", LINE_FOREIGN), "kmsg: after a newline");
+	report(kmsg("6,1,2,-;" RECORD "\\x0ax\n", LINE_FOREIGN), "kmsg: before a newline");
+	report(kmsg("6,1,2,-;" RECORD "\\x00\n", LINE_FOREIGN), "kmsg: before a NUL");
+	report(kmsg("6,1,2,-;x\n " RECORD "\n", LINE_FOREIGN), "kmsg: in a field");
+	report(kmsg("6,1,2,-;nospace\n", LINE_FOREIGN), "kmsg: no space");
+	report(!kmsg("6,1,2", LINE_FOREIGN) && !kmsg("6,1", LINE_FOREIGN) && !kmsg("", LINE_FOREIGN) &&
+	       !kmsg(";6,1,2,-", LINE_FOREIGN), "kmsg: no entry");
+}
+
+/* A journal entry: NAME=VALUE, one after another */
+static const char *get_field(void *context, const char *name, size_t *length)
+{
+	for (const char **field = context; *field; field++) {
+		size_t size = strlen(name);
+
+		if (!strncmp(*field, name, size) && (*field)[size] == '=') {
+			*length = strlen(*field) - size - 1;
+			return *field + size + 1;
+		}
+	}
+	return NULL;
+}
+
+static struct message journal(const char *transport, const char *facility, const char *level,
+			      const char *id, const char *text)
+{
+	const char *fields[] = { transport, facility, level, id, text, NULL };
+	struct message message;
+
+	message_from_journal(&(struct journal_entry){ get_field, fields }, &message);
+	return message;
+}
+
+#define MISSED "MESSAGE_ID=" JOURNAL_MISSED
+
+static void test_journal(void)
+{
+	static const char record[] = "MESSAGE=" RECORD, missed[] = "MESSAGE=Missed 7 kernel messages";
+	static const char zero[] = "SYSLOG_FACILITY=0", info[] = "PRIORITY=6";
+
+	report(journal("_TRANSPORT=kernel", zero, info, "X=", record).line.kind == LINE_RECORD,
+	       "journal: a record");
+	report(journal("_TRANSPORT=journal", zero, info, MISSED, record).line.kind == LINE_FOREIGN,
+	       "journal: of a process");
+	report(journal("_TRANSPORT=driver", zero, info, MISSED, record).line.kind == LINE_FOREIGN,
+	       "journal: of journald");
+	report(journal("TRANSPORT=kernel", zero, info, MISSED, record).line.kind == LINE_FOREIGN,
+	       "journal: of nobody");
+	report(journal("_TRANSPORT=kernel", "SYSLOG_FACILITY=1", info, "X=", record).line.kind ==
+	       LINE_FOREIGN, "journal: of a process that writes to /dev/kmsg");
+	report(journal("_TRANSPORT=kernel", zero, "PRIORITY=4", "X=", record).line.kind == LINE_FOREIGN,
+	       "journal: of another level");
+	report(journal("_TRANSPORT=kernel", zero, info, "X=", "MESSAGE=x\n" RECORD).line.kind ==
+	       LINE_FOREIGN, "journal: after a newline");
+	report(journal("_TRANSPORT=kernel", zero, info, "X=", "MESSAGE=" RECORD "\n").line.kind ==
+	       LINE_FOREIGN, "journal: before a newline");
+	report(journal("_TRANSPORT=driver", "X=", info, MISSED, missed).lost == 7, "journal: missed");
+	report(journal("_TRANSPORT=journal", "X=", info, MISSED, missed).lost == 0 &&
+	       journal("_TRANSPORT=kernel", zero, info, MISSED, missed).lost == 0 &&
+	       journal("_TRANSPORT=driver", zero, info, "X=", missed).lost == 0,
+	       "journal: missed, but not by journald");
+}
+
+/* ---- Rows ---- */
+
+static int ports;
+
+static void count_port(const unsigned char addr[16], unsigned int port)
+{
+	ports += addr[15] == 1 && port == 443;
+}
+
+#define PADDED(name) name "                                              "
+
+static void test_histogram(void)
+{
+	static const char text[] =
+		"# event histogram\n#\n"
+		"# trigger info: hist:keys=comm,daddr,dport:vals=hitcount:sort=hitcount:size=16384 if family == 2 [active]\n#\n\n"
+		"{ comm: " PADDED("cost") ", daddr: 2130706433, dport:          9 } hitcount:          4\n"
+		"{ comm: " PADDED("cost ") ", daddr: 2130706433, dport:          9 } hitcount:          2\n"
+		"{ comm: " PADDED("\n{ comm: x") ", daddr: 1, dport:  9 } hitcount:   1\n"
+		"\nTotals:\n    Hits: 6\n    Entries: 2\n    Dropped: 5\n"
+		"# trigger info: hist:keys=comm,daddr6_hi,daddr6_lo:vals=hitcount [active]\n"
+		"{ comm: " PADDED("x") ", daddr6_hi: 2306139568115548160, daddr6_lo:          1 } hitcount:          3\n"
+		"    Dropped: 10\n"
+		"# trigger info: hist:keys=daddr6_hi,daddr6_lo,dport:vals=hitcount [active]\n"
+		"{ daddr6_hi: 2306139568115548160, daddr6_lo:          1, dport:        443 } hitcount:          3\n"
+		"    Dropped: 10\n";
+	struct histogram histogram = { .connections = rows_add, .port = count_port };
+
+	report(histogram_parse(text, &histogram), "histogram: is read");
+	report(histogram.dropped == 15, "histogram: what is dropped counts once");
+	report(histogram.ports_dropped, "histogram: dropped ports");
+	report(rows.total == 10 && rows.number == 3, "histogram: rows");
+	report(ports == 1, "histogram: ports");
+	rows_sort();
+	report(rows.rows[0]->count == 6 && !strcmp(rows.rows[0]->record.comm, "cost"),
+	       "histogram: names that differ in spaces at the end share a row");
+	rows_reset();
+	report(histogram_parse(text, &histogram) && rows.total == 10 && rows.rows[0]->count == 6,
+	       "histogram: is read again");
+	report(!histogram_parse("{ comm: x", &histogram) && !histogram_parse("{ x: 1", &histogram),
+	       "histogram: of an unknown format");
+	rows_free();
+}
+
+static void test_rows(void)
+{
+	struct record record;
+	size_t most = 0;
+	bool busy = false;
+
+	memset(&record, 0, sizeof(record));
+	most_rows = 100;
+	record.port = 1;
+	rows_add(&record, 2);
+	for (int i = 0; i < 1000; i++) {
+		record.port = 1000 + i;
+		rows_add(&record, 1);
+		if (rows.number > most)
+			most = rows.number;
+	}
+	report(most == 100, "rows: bounded");
+	report(rows.total == 1002, "rows: all connections are counted");
+	report(rows.expired + rows.number + 1 == rows.total, "rows: what has expired is counted");
+	for (size_t i = 0; i < rows.number; i++)
+		busy |= rows.rows[i]->record.port == 1;
+	report(busy, "rows: the busy one stays");
+	rows_free();
+}
+
+/* ---- Names of users ---- */
+
+static volatile int lookups, delay;
+
+static int fake_getpwuid_r(uid_t uid, struct passwd *user, char *buffer, size_t size,
+			   struct passwd **found)
+{
+	lookups++;
+	usleep(delay);
+	*found = NULL;
+	if (uid == 1 && lookups == 1)
+		return EIO;
+	snprintf(buffer, size, "user%u", uid);
+	user->pw_name = buffer;
+	*found = user;
+	return 0;
+}
+
+static void test_users(void)
+{
+	unsigned long long start;
+	char name[USER_LEN];
+
+	patience = 5000000;
+	keep_missing = 1000;
+	report(!user_name(1, name), "user: cannot be looked up");
+	usleep(2000);
+	report(user_name(1, name) && !strcmp(name, "user1"), "user: is looked up again");
+	report(user_name(1, name) && lookups == 2, "user: is kept");
+	report(user_name(1025, name) && !strcmp(name, "user1025"), "user: takes another's place");
+
+	delay = 1000000;
+	patience = 50000;
+	start = clock_usec(CLOCK_MONOTONIC);
+	report(!user_name(2, name) && !user_name(3, name) && !user_name(4, name) &&
+	       clock_usec(CLOCK_MONOTONIC) - start < 500000, "user: a slow lookup does not block");
+	usleep(1500000);
+	report(user_name(2, name) && !strcmp(name, "user2"), "user: there is an answer later");
 }
 
 int main(void)
 {
+	setlocale(LC_CTYPE, "C.UTF-8");
+	text_init();
 	test_prologue();
 	test_escape();
 	test_parse();
+	test_kinds();
+	test_text();
+	test_kmsg();
+	test_journal();
+	test_histogram();
+	test_rows();
+	test_users();
+	fflush(stdout);
 	return 0;
 }

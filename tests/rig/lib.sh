@@ -302,9 +302,12 @@ wait_until() {
 	done
 }
 
-# waits PROCESS: it waits for input in poll(2)
+# waits PROCESS: it waits for input in poll(2) or ppoll(2)
 waits() {
-	[ "$(cut -d ' ' -f 1 "/proc/$1/syscall")" = 7 ]
+	case $(cut -d ' ' -f 1 "/proc/$1/syscall") in
+	7 | 271) ;;
+	*) return 1 ;;
+	esac
 }
 
 # waits_for_more PROCESS: it sleeps in a system call and has nothing left to read

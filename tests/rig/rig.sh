@@ -26,8 +26,8 @@ timeout=3000	# seconds, for a chroot or one boot of a guest
 
 rig_packages="apt-utils build-essential clang cpio createrepo-c curl debhelper e2fsprogs fakeroot
 	gdb-minimal gpg gpg-agent libbpf-dev libclang-rt-dev libelf-dev libjansson-dev
-	libsystemd-dev libtraceevent-dev libtracefs-dev lintian mmdebstrap pkgconf
-	qemu-system-x86 qemu-utils rpm rpmlint shellcheck zlib1g-dev"
+	libncurses-dev libsmartcols-dev libsystemd-dev libtraceevent-dev libtracefs-dev lintian
+	mmdebstrap pkgconf qemu-system-x86 qemu-utils rpm rpmlint shellcheck valgrind zlib1g-dev"
 
 say() {
 	echo "== $*"

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Wait for input, write output, and end when a signal says so.
+ *
+ * Signals are blocked, except while this file waits: in io_wait(), and while it writes. So they
+ * interrupt no library, and still end the program when the reader of its output is blocked.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "io.h"
+#include "record.h"
+#include "text.h"
+
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+
+static volatile sig_atomic_t ended;	/* a signal has arrived */
+static bool gone;			/* nobody reads the output any more */
+static int output_error;		/* why the output could not be written, or 0 */
+static sigset_t waiting;		/* the signals that are blocked while this file waits */
+
+/**
+ * clock_usec() - read a clock
+ * @clock: the clock
+ *
+ * Return: the time in microseconds.
+ */
+unsigned long long clock_usec(clockid_t clock)
+{
+	struct timespec time;
+
+	clock_gettime(clock, &time);
+	return time.tv_sec * 1000000ULL + time.tv_nsec / 1000;
+}
+
+/*
+ * A signal may arrive after write_all() has looked for one and before the system call blocks.
+ * The alarm interrupts the call then.
+ */
+static void on_signal(int signal)
+{
+	(void)signal;
+	ended = 1;
+	alarm(1);
+}
+
+static bool is_writable(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLOUT };
+
+	return poll(&poll_fd, 1, 0) > 0;
+}
+
+/* Once a signal has arrived, write only what does not block. */
+static void write_all(int fd, const char *data, size_t size)
+{
+	sigset_t before;
+
+	sigprocmask(SIG_SETMASK, &waiting, &before);
+	while (size && !(ended && !is_writable(fd))) {
+		ssize_t length = write(fd, data, ended && size > PIPE_BUF ? PIPE_BUF : size);
+
+		if (length >= 0) {
+			data += length;
+			size -= length;
+		} else if (errno == EAGAIN) {
+			poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, -1);
+		} else if (errno != EINTR) {
+			/* EIO: the terminal has hung up. */
+			if (fd == STDOUT_FILENO && (errno == EPIPE || errno == EIO))
+				gone = true;
+			else if (fd == STDOUT_FILENO)
+				output_error = errno;
+			break;
+		}
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+/* The write function of standard output, see fopencookie(3) */
+static ssize_t write_output(void *cookie, const char *data, size_t size)
+{
+	(void)cookie;
+	if (!gone && !output_error)
+		write_all(STDOUT_FILENO, data, size);
+	return size;
+}
+
+/**
+ * io_init() - let signals end io_wait() instead of the program, and buffer standard output
+ */
+void io_init(void)
+{
+	struct sigaction action = { .sa_handler = on_signal }, before;
+	sigset_t set;
+
+	/* All of them, so that none interrupts another's handler. */
+	sigfillset(&action.sa_mask);
+	sigemptyset(&set);
+	sigprocmask(SIG_BLOCK, NULL, &waiting);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
+		/* nohup(1) has it ignored. Shells ignore SIGINT for background jobs, too. */
+		if (signals[i] == SIGHUP && !sigaction(SIGHUP, NULL, &before) &&
+		    before.sa_handler == SIG_IGN)
+			continue;
+		sigaction(signals[i], &action, NULL);
+		sigaddset(&set, signals[i]);
+		sigdelset(&waiting, signals[i]);
+	}
+	sigaction(SIGALRM, &action, NULL);
+	sigaddset(&set, SIGALRM);
+	sigdelset(&waiting, SIGALRM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+
+	stdout = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = write_output });
+	if (!stdout)
+		die_errno("standard output");
+	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+}
+
+/**
+ * io_has_ended() - whether the program should end
+ *
+ * Return: true if a signal has arrived or nobody reads the output any more.
+ */
+bool io_has_ended(void)
+{
+	return ended || gone;
+}
+
+/**
+ * io_wait() - wait for input
+ * @fd: where to wait for it; NULL to wait only for the timeout
+ * @timeout: how long to wait, in milliseconds; -1 for no limit
+ *
+ * Return: false if a signal has arrived or nobody reads the output any more, otherwise true.
+ */
+bool io_wait(struct pollfd *fd, int timeout)
+{
+	struct timespec time = { timeout / 1000, timeout % 1000 * 1000000L };
+	struct pollfd fds[] = {
+		{ .fd = STDOUT_FILENO },	/* POLLERR if the reader has gone */
+		{ .fd = -1 },
+	};
+
+	if (fd)
+		fds[1] = *fd;
+	if (ppoll(fds, 2, timeout < 0 ? NULL : &time, &waiting) < 0) {
+		if (errno != EINTR)
+			die_errno("cannot wait for the log");
+		return !io_has_ended();
+	}
+	if (fds[0].revents & (POLLERR | POLLHUP | POLLNVAL))
+		gone = true;
+	if (fd)
+		fd->revents = fds[1].revents;
+	return !io_has_ended();
+}
+
+/**
+ * io_flush() - write what is in the buffer of standard output
+ *
+ * Exits on an error. It is none if nobody reads the output any more: io_wait() says so.
+ */
+void io_flush(void)
+{
+	fflush(stdout);
+	if (output_error) {
+		errno = output_error;
+		die_errno("cannot write to standard output");
+	}
+}
+
+/* ---- Messages for people ---- */
+
+static void vsay(const char *format, va_list arguments)
+{
+	static const char name[] = "tcp-connect-logger: ";
+	char *text, *safe, *end;
+
+	if (vasprintf(&text, format, arguments) < 0)
+		abort();
+	safe = malloc(sizeof(name) + TEXT_ROOM(strlen(text)) + 1);
+	if (!safe)
+		abort();
+	end = stpcpy(safe, name);
+	text_safe(text, strlen(text), TEXT_LINE, end);
+	end = stpcpy(end + strlen(end), "\n");
+	write_all(STDERR_FILENO, safe, end - safe);
+	free(safe);
+	free(text);
+}
+
+/**
+ * say() - print a message for the user to standard error
+ * @format: as in printf(3); the text may have any bytes
+ */
+void say(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsay(format, arguments);
+	va_end(arguments);
+}
+
+/**
+ * die() - print a message for the user and exit
+ * @status: exit status
+ * @format: as in printf(3)
+ */
+void die(enum status status, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsay(format, arguments);
+	va_end(arguments);
+	exit(status);
+}
+
+/**
+ * die_errno() - print what has failed, with errno, and exit
+ * @what: what has failed
+ */
+void die_errno(const char *what)
+{
+	die(FAILED, "%s: %s", what, strerror(errno));
+}
+
+/* ---- The command line ---- */
+
+static void help(const char *usage)
+{
+	if (fputs(usage, stdout) < 0 || fflush(stdout))
+		die_errno("cannot write to standard output");
+	exit(DONE);
+}
+
+/**
+ * next_option() - get the next option of the command line
+ * @argc: as in main()
+ * @argv: as in main(); the first element is the name of the command
+ * @options: the options, see getopt_long(3)
+ * @usage: what -h and --help print
+ *
+ * Exits after --help, and if the command line is wrong.
+ *
+ * Return: @val of the option, or -1 if there are no more.
+ */
+int next_option(int argc, char **argv, const struct option *options, const char *usage)
+{
+	int option;
+
+	opterr = 0;
+	option = getopt_long(argc, argv, ":h", options, NULL);
+	switch (option) {
+	case 'h':
+		help(usage);
+		break;
+	case ':':
+		die(USAGE, "%s needs a value. See: tcp-connect-logger %s --help",
+		    argv[optind - 1], argv[0]);
+	case '?':
+		die(USAGE, "wrong option: %s. See: tcp-connect-logger %s --help",
+		    argv[optind - 1], argv[0]);
+	case -1:
+		if (optind < argc)
+			die(USAGE, "unexpected argument: %s. See: tcp-connect-logger %s --help",
+			    argv[optind], argv[0]);
+	}
+	return option;
+}
+
+/**
+ * parse_number() - parse a number that a user has given
+ * @text: the number in decimal, with nothing before or after it but zeros in front
+ * @most: the largest valid number
+ * @value: where to store the number
+ *
+ * Return: true if @text is a valid number.
+ */
+bool parse_number(const char *text, unsigned long long most, unsigned long long *value)
+{
+	while (text[0] == '0' && text[1])
+		text++;
+	text = take_number(text, most, value);
+	return text && !*text;
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Print what the log says, for people and for programs.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "io.h"
+#include "print.h"
+#include "text.h"
+#include "users.h"
+
+/* RFC 3339, in UTC. Most records are of the second that the one before was of. */
+static const char *time_text(unsigned long long usec)
+{
+	static char text[sizeof("2000-01-01T00:00:00.000000Z") + 32];
+	static time_t last = -1;
+	static size_t length;
+	time_t seconds = usec / 1000000;
+	unsigned int micro = usec % 1000000;
+
+	if (seconds != last) {
+		length = strftime(text, sizeof(text) - 9, "%FT%T.", gmtime(&seconds));
+		last = seconds;
+	}
+	for (int i = 5; i >= 0; i--) {
+		text[length + i] = '0' + micro % 10;
+		micro /= 10;
+	}
+	strcpy(text + length + 6, "Z");
+	return text;
+}
+
+/* ---- Columns ---- */
+
+/* Print a name that may have any bytes, padded with spaces. */
+static void print_name(const char *name, int width)
+{
+	char safe[TEXT_ROOM(USER_LEN)];
+	int columns = text_safe(name, strlen(name), TEXT_PLAIN, safe);
+
+	printf("%s%*s ", safe, columns < width ? width - columns : 0, "");
+}
+
+static void print_columns(const struct message *message)
+{
+	const struct record *record = &message->line.record;
+	time_t seconds = message->usec / 1000000;
+	char clock[sizeof("00:00:00")], to[DESTINATION_LEN], user[USER_LEN];
+
+	if (!user_name(record->uid, user))
+		sprintf(user, "%u", record->uid);
+	strftime(clock, sizeof(clock), "%T", localtime(&seconds));
+	printf("%s.%03u %7d ", clock, (unsigned int)(message->usec / 1000 % 1000), record->pid);
+	print_name(user, 10);
+	print_name(record->comm, COMM_LEN - 1);
+	printf("%s\n", record_destination(record, to));
+}
+
+/* ---- JSON ---- */
+
+/* JSON is UTF-8: replace invalid bytes by U+FFFD. */
+static json_t *json_bytes(const char *bytes)
+{
+	char text[3 * USER_LEN], *to = text;
+	size_t left = strnlen(bytes, USER_LEN - 1);
+
+	while (left) {
+		unsigned int code;
+		size_t size = text_character(bytes, left, &code);
+
+		if (size) {
+			to = mempcpy(to, bytes, size);
+		} else {
+			to = stpcpy(to, "\xef\xbf\xbd");
+			size = 1;
+		}
+		bytes += size;
+		left -= size;
+	}
+	return json_stringn(text, to - text);
+}
+
+/* Takes the reference. */
+static void print_json(json_t *json)
+{
+	char text[8 * USER_LEN], safe[TEXT_ROOM(sizeof(text))];
+	size_t length = json ? json_dumpb(json, text, sizeof(text), JSON_COMPACT) : 0;
+
+	if (!length || length > sizeof(text))
+		die(FAILED, "cannot write JSON");
+	text_safe(text, length, TEXT_JSON, safe);
+	puts(safe);
+	json_decref(json);
+}
+
+static json_t *json_record(const struct message *message)
+{
+	const struct record *record = &message->line.record;
+	char address[DESTINATION_LEN], user[USER_LEN];
+	bool has_user = user_name(record->uid, user);
+
+	return json_pack("{s:s, s:i, s:I, s:o, s:o, s:s, s:s, s:i}",
+			 "time", time_text(message->usec),
+			 "pid", record->pid,
+			 "uid", (json_int_t)record->uid,
+			 "user", has_user ? json_bytes(user) : json_null(),
+			 "comm", json_bytes(record->comm),
+			 "family", record->family == AF_INET6 ? "AF_INET6" : "AF_INET",
+			 "daddr", record_address(record, address),
+			 "dport", (int)record->port);
+}
+
+/* ---- All forms ---- */
+
+/**
+ * print_heading() - print what comes before all records
+ * @form: how to print
+ */
+void print_heading(enum print_form form)
+{
+	if (form == PRINT_COLUMNS)
+		printf("%-12s %7s %-10s %-15s %s\n", "TIME", "PID", "USER", "COMM", "DESTINATION");
+}
+
+/**
+ * print_record() - print a connection
+ * @form: how to print
+ * @message: the message, with a record
+ */
+void print_record(enum print_form form, const struct message *message)
+{
+	if (form == PRINT_JSON)
+		print_json(json_record(message));
+	else if (form == PRINT_COLUMNS)
+		print_columns(message);
+	else
+		printf("%s %s\n", time_text(message->usec), message_text(message));
+}
+
+/**
+ * print_lost() - say how many lines of the log were lost
+ * @form: how to print
+ * @message: the message before which they were lost
+ */
+void print_lost(enum print_form form, const struct message *message)
+{
+	if (form == PRINT_JSON)
+		print_json(json_pack("{s:s, s:s, s:I}", "time", time_text(message->usec),
+				     "event", "lost", "count", (json_int_t)message->lost));
+	else
+		say("%llu lines of the kernel's log were overwritten before they were read",
+		    message->lost);
+}
+
+/**
+ * print_other() - print a line of the module that is no record
+ * @form: how to print
+ * @message: the message, with the line
+ */
+void print_other(enum print_form form, const struct message *message)
+{
+	const struct report *report = &message->line.report;
+
+	if (form == PRINT_JSON && message->line.kind == LINE_REPORT)
+		print_json(json_pack("{s:s, s:s, s:I, s:s}", "time", time_text(message->usec),
+				     "event", "suppressed", "count", (json_int_t)report->count,
+				     "reason", report->reason));
+	else
+		say("%s", message_text(message));
+}

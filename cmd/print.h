@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Print what the log says, for people and for programs.
+ */
+#ifndef PRINT_H
+#define PRINT_H
+
+#include "message.h"
+
+/** enum print_form - how to print */
+enum print_form {
+	/** @PRINT_LINES: the time, and the record as in the log */
+	PRINT_LINES,
+	/** @PRINT_COLUMNS: columns for a terminal */
+	PRINT_COLUMNS,
+	/** @PRINT_JSON: one JSON object per line */
+	PRINT_JSON,
+};
+
+void print_heading(enum print_form form);
+void print_record(enum print_form form, const struct message *message);
+void print_lost(enum print_form form, const struct message *message);
+void print_other(enum print_form form, const struct message *message);
+
+#endif /* PRINT_H */

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Count connections by name and destination, in bounded memory. When there are too many rows,
+ * those with the fewest connections expire, and of these the oldest: one that connects to many
+ * destinations once does not displace what is busy.
+ */
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io.h"
+#include "rows.h"
+
+/* More than the kernel's histograms can fill: two of 16384 rows */
+static size_t most_rows = 40000;
+
+/** var rows - all rows */
+struct rows rows;
+
+static void *tree;	/* the same rows, tsearch(3) */
+static size_t room;	/* of rows.rows */
+
+/* Padding does not matter: records are cleared before they are filled in. */
+static int compare_records(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	return memcmp(&x->record, &y->record, sizeof(x->record));
+}
+
+static int compare_counts(const void *a, const void *b)
+{
+	const struct row *x = *(struct row * const *)a, *y = *(struct row * const *)b;
+
+	if (x->count != y->count)
+		return x->count < y->count ? 1 : -1;
+	return compare_records(x, y);
+}
+
+/* The ones to keep come first. */
+static int compare_worth(const void *a, const void *b)
+{
+	const struct row *x = *(struct row * const *)a, *y = *(struct row * const *)b;
+
+	if (x->count != y->count)
+		return x->count < y->count ? 1 : -1;
+	return x->last < y->last ? 1 : x->last > y->last ? -1 : 0;
+}
+
+/* A quarter at a time, because it takes a while. */
+static void expire(void)
+{
+	size_t keep = most_rows - most_rows / 4;
+
+	qsort(rows.rows, rows.number, sizeof(*rows.rows), compare_worth);
+	while (rows.number > keep) {
+		struct row *row = rows.rows[--rows.number];
+
+		rows.expired += row->count;
+		tdelete(row, &tree, compare_records);
+		free(row);
+	}
+}
+
+static struct row *new_row(const struct row *key)
+{
+	struct row *row = malloc(sizeof(*row));
+
+	if (rows.number >= most_rows)
+		expire();
+	if (rows.number == room) {
+		room = room ? 2 * room : 64;
+		rows.rows = reallocarray(rows.rows, room, sizeof(*rows.rows));
+	}
+	if (!row || !rows.rows)
+		die_errno("cannot add a row");
+	*row = *key;
+	if (!tsearch(row, &tree, compare_records))
+		die_errno("cannot add a row");
+	rows.rows[rows.number++] = row;
+	return row;
+}
+
+/**
+ * rows_add() - count connections
+ * @record: their name and destination
+ * @count: how many
+ */
+void rows_add(const struct record *record, unsigned long long count)
+{
+	struct row key, *row, **found;
+
+	memset(&key, 0, sizeof(key));
+	key.record = *record;
+	key.record.pid = 0;
+	key.record.uid = 0;
+	found = tfind(&key, &tree, compare_records);
+	row = found ? *found : new_row(&key);
+	row->count += count;
+	rows.total += count;
+	row->last = rows.total;
+}
+
+/**
+ * rows_reset() - begin to count from 0, but keep the rows
+ */
+void rows_reset(void)
+{
+	for (size_t i = 0; i < rows.number; i++)
+		rows.rows[i]->count = 0;
+	rows.total = rows.expired;
+}
+
+/**
+ * rows_sort() - sort the rows for a table, by number of connections
+ */
+void rows_sort(void)
+{
+	qsort(rows.rows, rows.number, sizeof(*rows.rows), compare_counts);
+}
+
+/**
+ * rows_shown() - note that a table has been shown
+ */
+void rows_shown(void)
+{
+	for (size_t i = 0; i < rows.number; i++)
+		rows.rows[i]->before = rows.rows[i]->count;
+}
+
+/**
+ * rows_free() - forget all rows
+ */
+void rows_free(void)
+{
+	tdestroy(tree, free);
+	free(rows.rows);
+	tree = NULL;
+	room = 0;
+	rows = (struct rows){ 0 };
+}

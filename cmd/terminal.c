@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The terminal, as terminfo(5) describes it.
+ */
+#include <curses.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <term.h>
+#include <unistd.h>
+
+#include "terminal.h"
+
+static bool is_known;	/* terminfo knows the terminal */
+
+/**
+ * terminal_init() - find out what kind of terminal standard output is, if it is one
+ */
+void terminal_init(void)
+{
+	int error;
+
+	is_known = isatty(STDOUT_FILENO) && setupterm(NULL, STDOUT_FILENO, &error) == OK;
+}
+
+/* Returns a string that controls the terminal, or NULL. */
+static const char *capability(const char *name)
+{
+	const char *text = is_known ? tigetstr(name) : NULL;
+
+	return text == (const char *)-1 ? NULL : text;
+}
+
+static int put(int c)
+{
+	return putchar(c);
+}
+
+/**
+ * terminal_clear() - clear the screen, and move the cursor to its first line
+ *
+ * Return: false if this is no terminal, or one that cannot do so, such as TERM=dumb.
+ */
+bool terminal_clear(void)
+{
+	const char *home = capability("home"), *erase = capability("ed");
+
+	if (!home || !erase) {
+		home = capability("clear");
+		erase = "";
+	}
+	if (!home)
+		return false;
+	tputs(home, 1, put);
+	tputs(erase, 1, put);
+	return true;
+}
+
+/**
+ * terminal_size() - get the size of the terminal
+ * @height: where to store the number of lines, or 0 if this is no terminal
+ * @width: where to store the number of columns, or 0 if this is no terminal
+ */
+void terminal_size(int *height, int *width)
+{
+	struct winsize size = { 0 };
+
+	*height = 0;
+	*width = 0;
+	if (!isatty(STDOUT_FILENO))
+		return;
+	ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+	*height = size.ws_row ? size.ws_row : is_known ? tigetnum("lines") : 0;
+	*width = size.ws_col ? size.ws_col : is_known ? tigetnum("cols") : 0;
+	if (*height <= 0)
+		*height = 24;
+	if (*width <= 0)
+		*width = 80;
+}

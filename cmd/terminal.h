@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The terminal.
+ */
+#ifndef TERMINAL_H
+#define TERMINAL_H
+
+#include <stdbool.h>
+
+void terminal_init(void);
+bool terminal_clear(void);
+void terminal_size(int *height, int *width);
+
+#endif /* TERMINAL_H */

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Make any bytes safe to print.
+ */
+#ifndef TEXT_H
+#define TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/** define TEXT_ROOM - bytes that text_safe() needs for @length bytes, with the NUL */
+#define TEXT_ROOM(length)	(6 * (length) + 1)
+
+/** enum text_form - how text_safe() writes what is not safe */
+enum text_form {
+	/** @TEXT_PLAIN: each byte as \xNN; so are backslashes, and spaces at either end */
+	TEXT_PLAIN,
+	/** @TEXT_LINE: each byte as \xNN */
+	TEXT_LINE,
+	/** @TEXT_JSON: the text is JSON: each character as \uNNNN */
+	TEXT_JSON,
+};
+
+size_t text_character(const char *text, size_t length, unsigned int *code);
+void text_init(void);
+int text_safe(const char *text, size_t length, enum text_form form, char *safe);
+int text_width(const char *text);
+void text_cut(char *text, int columns);
+
+#endif /* TEXT_H */

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Names of users. A lookup may ask a server, which can take long. So a thread makes it, and the
+ * reader of the log waits for the thread only for a moment. The answers are kept for a while: a
+ * lookup may make a connection, which is logged too.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "io.h"
+#include "users.h"
+
+#define NR_USERS 1024
+
+static unsigned long long patience = 1000000;	/* how long the reader waits, in microseconds */
+static unsigned long long keep_found = 600000000;
+static unsigned long long keep_missing = 30000000;
+
+/**
+ * struct user - what is known of a user
+ * @uid: the user
+ * @until: when to look it up again, by CLOCK_MONOTONIC; 0 before the first lookup
+ * @wanted: whether the thread has to look it up
+ * @found: whether there is such a user
+ * @name: its name
+ */
+struct user {
+	uid_t uid;
+	unsigned long long until;
+	bool wanted, found;
+	char name[USER_LEN];
+};
+
+/* A user takes the place of another one with the same remainder. */
+static struct user users[NR_USERS];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t question = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t answer;	/* counts by CLOCK_MONOTONIC */
+static bool is_slow;		/* the thread has not answered in time, and is still at it */
+
+/* Look up a user. Returns false if there is none, or if it cannot be looked up now. */
+static bool look_up(uid_t uid, char name[USER_LEN])
+{
+	struct passwd user, *found = NULL;
+	size_t size = 1024;
+	char *buffer = NULL;
+	int error;
+
+	do {
+		size *= 2;
+		free(buffer);
+		buffer = malloc(size);
+		error = buffer ? getpwuid_r(uid, &user, buffer, size, &found) : ENOMEM;
+	} while (error == ERANGE && size < 1 << 20);
+	if (!error && found)
+		snprintf(name, USER_LEN, "%s", user.pw_name);
+	free(buffer);
+	return !error && found;
+}
+
+static struct user *wanted_user(void)
+{
+	for (;;) {
+		for (size_t i = 0; i < NR_USERS; i++)
+			if (users[i].wanted)
+				return &users[i];
+		pthread_cond_wait(&question, &lock);
+	}
+}
+
+static void *look_up_users(void *unused)
+{
+	pthread_mutex_lock(&lock);
+	for (;;) {
+		struct user *user = wanted_user();
+		uid_t uid = user->uid;
+		char name[USER_LEN];
+		bool found;
+
+		user->wanted = false;
+		pthread_mutex_unlock(&lock);
+		found = look_up(uid, name);
+		pthread_mutex_lock(&lock);
+
+		is_slow = false;
+		if (user->uid != uid)	/* another one has taken its place */
+			continue;
+		user->found = found;
+		user->until = clock_usec(CLOCK_MONOTONIC) + (found ? keep_found : keep_missing);
+		if (found)
+			snprintf(user->name, sizeof(user->name), "%s", name);
+		pthread_cond_broadcast(&answer);
+	}
+	return unused;
+}
+
+static void start_thread(void)
+{
+	pthread_condattr_t attributes;
+	pthread_t thread;
+
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&answer, &attributes);
+	pthread_condattr_destroy(&attributes);
+	if (pthread_create(&thread, NULL, look_up_users, NULL))
+		is_slow = true;		/* for ever */
+	else
+		pthread_detach(thread);
+}
+
+static void wait_for_answer(struct user *user, unsigned long long now)
+{
+	unsigned long long end = now + patience;
+	struct timespec time = { end / 1000000, end % 1000000 * 1000 };
+
+	while (user->until <= now)
+		if (pthread_cond_timedwait(&answer, &lock, &time)) {
+			is_slow = true;
+			break;
+		}
+}
+
+/**
+ * user_name() - get the name of a user
+ * @uid: the user
+ * @name: where to store the name
+ *
+ * If the lookup takes longer than a moment, the name is missing until there is an answer.
+ *
+ * Return: true if there is a name.
+ */
+bool user_name(uid_t uid, char name[USER_LEN])
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct user *user = &users[uid % NR_USERS];
+	unsigned long long now = clock_usec(CLOCK_MONOTONIC);
+	bool found;
+
+	pthread_once(&once, start_thread);
+	pthread_mutex_lock(&lock);
+	if (user->uid != uid)
+		*user = (struct user){ .uid = uid };
+	if (user->until <= now) {
+		user->wanted = true;
+		pthread_cond_signal(&question);
+		/* An old name will do meanwhile. */
+		if (!user->found && !is_slow)
+			wait_for_answer(user, now);
+	}
+	found = user->found;
+	if (found)
+		snprintf(name, USER_LEN, "%s", user->name);
+	pthread_mutex_unlock(&lock);
+	return found;
+}

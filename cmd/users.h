@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Names of users.
+ */
+#ifndef USERS_H
+#define USERS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/** define USER_LEN - size of the longest name with its NUL; longer ones are cut */
+#define USER_LEN	257
+
+bool user_name(uid_t uid, char name[USER_LEN]);
+
+#endif /* USERS_H */
