@@ -399,8 +399,8 @@ record_in_new_file() {
 }
 
 rsyslog_begins() {
-	syntax
 	rsyslog_certificates
+	syntax
 	configure collector /etc/collector $templates/rsyslog-receiver.conf $templates/rsyslog-file.conf
 	collector_starts
 }
