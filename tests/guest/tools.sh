@@ -397,6 +397,7 @@ attack() {
 	mv /var/lib/prometheus/node-exporter /var/lib/prometheus/links
 	mv /var/lib/prometheus/old /var/lib/prometheus/node-exporter
 	cp -a /var/lib/prometheus/links/* /var/lib/prometheus/node-exporter
+	rm -r /var/lib/prometheus/links
 	rm /var/lib/prometheus/node-exporter/tcp_connect_logger.prom	# node_exporter would complain
 }
 
@@ -408,7 +409,7 @@ prometheus() {
 	# As docs/fleet.md says
 	sed -n '/^ARGS=/p' /payload/docs/fleet.md >/etc/default/prometheus-node-exporter
 	systemctl daemon-reload
-	systemctl start prometheus-node-exporter
+	systemctl restart prometheus-node-exporter
 	wait_until 120 curl -s -o /dev/null http://127.0.0.1:9100/metrics
 	equals "prometheus: off by itself" disabled "$(systemctl is-enabled $service)"
 	equals "prometheus: nothing of ours before, and no error" " 0" "$(metrics) $(scrape_error)"
