@@ -14,6 +14,7 @@ sysconfdir = /etc
 sbindir = $(prefix)/sbin
 libexecdir = $(prefix)/libexec
 datadir = $(prefix)/share
+localstatedir = /var
 mandir = $(datadir)/man
 usrsrc = $(prefix)/src
 udevrulesdir = $(prefix)/lib/udev/rules.d
@@ -97,8 +98,12 @@ $(build)/follow $(build)/top: $(wildcard cmd/*.h)
 
 install-tools: tools
 	$(INSTALL) -m 755 -t $(DESTDIR)$(libexecdir)/$(NAME) $(build)/follow $(build)/top
-	$(INSTALL) -t $(DESTDIR)$(unitdir) fleet/$(NAME)-metrics.service fleet/$(NAME)-metrics.timer
-	$(INSTALL) -t $(DESTDIR)$(docdir)/examples $(wildcard fleet/*.conf fleet/*.rulebase)
+	$(INSTALL) -m 755 -t $(DESTDIR)$(libexecdir)/$(NAME) fleet/metrics
+	$(INSTALL) -t $(DESTDIR)$(unitdir) fleet/$(NAME)-metrics.service
+	# See fleet.md: one pattern then matches this directory, while there is one, and node_exporter's.
+	mkdir -p $(DESTDIR)$(localstatedir)/lib
+	ln -sfn /run/$(NAME)-metrics $(DESTDIR)$(localstatedir)/lib/$(NAME)-metrics
+	$(INSTALL) -t $(DESTDIR)$(datadir)/$(NAME) $(wildcard fleet/*.conf fleet/*.rulebase)
 	$(INSTALL) docs/fleet.md $(DESTDIR)$(docdir)/fleet.md
 
 # debs=all and rpms=--without=tools build only the module's package.

@@ -19,7 +19,7 @@ in_man() {
 # in_document FILE...: print all lines in sh fences, and what follows the prompt in console fences.
 # Omits what other tests cover, and what needs firmware with Secure Boot.
 in_document() {
-	cat "$@" | awk '
+	cat "$@" | sed -e ':more' -e '/\\$/N; s/\\\n *//; t more' | awk '
 		/^#+ / && !fence { section = $0 }
 		/^```/ { fence = fence ? "" : substr($0, 4); next }
 		section ~ /Try it first|A repository|Secure Boot/ { next }
@@ -65,6 +65,30 @@ depmod
 	in_man man8/tcp-connect-logger.8
 	in_man man4/tcp_connect_logger.4
 } | all_run "man pages"
+
+# What shows records shows nothing that somebody else has written: here, the commands of the
+# man pages and of the templates, for this machine's own journal.
+showing() {
+	{
+		in_man man8/tcp-connect-logger.8
+		in_man man4/tcp_connect_logger.4
+		sed -n 's!^#\tjournalctl -D [^ ]*!journalctl!p' /usr/share/tcp-connect-logger/*.conf
+	} | grep -e '^grep .*tcp_connect_logger: ' -e '^dmesg' -e '^journalctl'
+}
+echo 1 >$switch
+forge 6.6.6.6
+connection -n genuine blocking 198.51.100.7 9
+forge 6.6.6.6
+journalctl --sync
+showing >/tmp/showing
+while IFS= read -r line; do
+	output=$(timeout -s INT 20 sh -c "$line" </dev/null 2>&1)
+	matches "shows the record: $line" "*pid=$pid uid=0 comm=genuine -> 198.51.100.7:9*" "$output"
+	equals "shows nothing forged: $line" "" "$(echo "$output" | grep -F 6.6.6.6)"
+done </tmp/showing
+equals "there are commands that show records" 2 "$(wc -l </tmp/showing)"
+matches "they have been forged" "*-> 6.6.6.6:22*-> 6.6.6.6:22*" "$(journalctl -o cat -n 20)"
+
 in_document /payload/README.md /payload/docs/*.md | all_run documents
 nothing_left "documents, how to remove it by hand"
 

@@ -10,7 +10,7 @@
 # on: trixie
 # from: disk
 # boot: log_buf_len=64M
-# payload: deb tools-deb module sequence
+# payload: deb tools-deb module sequence connect docs/fleet.md
 # arguments: /payload/tcp-connect-logger.ko "$([ -n "$ALL" ] && echo 100000 || echo 20000)"
 # later: 100,000 records; `make test` uses 20,000
 
@@ -18,9 +18,7 @@
 . /payload/lib.sh
 
 ko=$1
-count=$2 half=$(($2 / 2))
-last=198.$((18 + ($2 - 1) / 65536)).$((($2 - 1) / 256 % 256)).$((($2 - 1) % 256))
-examples=/usr/share/doc/tcp-connect-logger/examples
+templates=/usr/share/tcp-connect-logger received=/var/log/tcp-connect-logger.json
 
 network() {
 	ip netns add collector
@@ -43,7 +41,7 @@ addresses() {
 # Check rarely: all of this runs in one emulated machine.
 has_begun() {
 	sleep 2
-	[ "$("${name}_collected" | wc -l)" -gt 1000 ]
+	[ "$("${name}_collected" | wc -l)" -gt $((count / 20)) ]
 }
 
 has_ended() {
@@ -51,10 +49,11 @@ has_ended() {
 	"${name}_has_last"
 }
 
-# all_come NAME LEAVES RETURNS: NAME_collected prints the addresses that have arrived, and
+# all_come NAME COUNT LEAVES RETURNS: NAME_collected prints the addresses that have arrived, and
 # NAME_has_last is true if the last one has
 all_come() {
-	name=$1 leaves=$2 returns=$3
+	name=$1 count=$2 half=$(($2 / 2)) leaves=$3 returns=$4
+	last=198.$((18 + (count - 1) / 65536)).$(((count - 1) / 256 % 256)).$(((count - 1) % 256))
 	equals "$name: nothing has come before" 0 "$("${name}_collected" | wc -l)"
 	# shellcheck disable=SC2046 # words
 	set -- $(counters)
@@ -94,58 +93,321 @@ all_come() {
 # ---- rsyslog
 
 rsyslog_collected() {
-	sed -n 's/.*"daddr": "\(198\.1[89]\.[0-9.]*\)".*/\1/p' /var/log/tcp-connect-logger.json 2>/dev/null
+	sed -n 's/.*"daddr": "\(198\.1[89]\.[0-9.]*\)".*/\1/p' $received 2>/dev/null
 }
 
 rsyslog_has_last() {
-	tail -n 20 /var/log/tcp-connect-logger.json | grep -q -F "\"$last\""
+	tail -n 20 $received | grep -q -F "\"$last\""
+}
+
+# starts NAME: start an rsyslogd besides rsyslog.service, with /tmp/NAME/conf; the collector runs in
+# its own network namespace
+starts() {
+	who=$1
+	shift
+	[ "$who" != collector ] || set -- ip netns exec collector
+	"$@" rsyslogd -n -i "/tmp/$who/pid" -f "/tmp/$who/conf" >>"/tmp/$who/messages" 2>&1 &
+	echo $! >"/tmp/$who/process"
+}
+
+ends() {
+	kill "$(cat "/tmp/$1/process")"
+	wait "$(cat "/tmp/$1/process")"
+}
+
+# reads INPUT: wait until rsyslogd reads it, so that it sees everything from now on
+reads() {
+	wait_until 60 probed "$1"
+}
+
+probed() {
+	echo "rig: probe" >/dev/kmsg
+	sleep 1
+	[ -s "/var/log/rig.$1" ]
+}
+
+# probe INPUT: print the rule that reads() relies on
+probe() {
+	rm -f "/var/log/rig.$1"
+	echo "if \$inputname == \"$1\" and \$msg contains \"rig: probe\" then /var/log/rig.$1"
 }
 
 collector_starts() {
-	ip netns exec collector rsyslogd -n -i /run/collector.pid -f /tmp/collector.conf &
-	collector=$!
+	starts collector
 }
 
 collector_ends() {
-	kill $collector
-	wait $collector
+	ends collector
 }
 
-# shellcheck disable=SC2016 # rsyslog's own
-rsyslog() {
-	for one in sender receiver kafka elasticsearch; do
-		printf '$WorkDirectory /tmp\nmodule(load="imklog")\n$IncludeConfig %s\n' \
-			"$examples/rsyslog-$one.conf" >/tmp/syntax.conf
-		succeeds "rsyslogd -N 1 takes rsyslog-$one.conf" rsyslogd -N 1 -f /tmp/syntax.conf
-		equals "rsyslogd -N 1 has nothing to say of rsyslog-$one.conf" "" \
+# Make the certificates as docs/fleet.md does, and others from an authority of the same name
+rsyslog_certificates() {
+	sed -n '/^### Certificates/,/^### Disk/p' /payload/fleet.md |
+		awk '/^```/ { shell = /sh$/; next } shell' >/tmp/certificates
+	succeeds "certificates: as documented" sh -euc ". /tmp/certificates"
+	mkdir -p /etc/collector
+	cp /root/authority/ca.pem /etc/collector
+	cp /root/authority/collector.pem /etc/collector/cert.pem
+	cp /root/authority/collector.key /etc/collector/key.pem
+	sed '/^install/d; s!/root/authority!/root/wrong!' /tmp/certificates >/tmp/wrong
+	succeeds "certificates: of another authority" sh -euc ". /tmp/wrong"
+	equals "certificates: a machine's cannot sign others" "CA:FALSE" \
+		"$(openssl x509 -in /root/authority/web1.pem -noout -ext basicConstraints | sed -n 's/^ *\(CA:\)/\1/p')"
+}
+
+# configure NAME CERTIFICATES TEMPLATE...: make /tmp/NAME/conf from the templates, with the
+# certificates in the directory CERTIFICATES
+configure() {
+	who=$1 certificates=$2
+	shift 2
+	mkdir -p "/tmp/$who"
+	{
+		echo "global(workDirectory=\"/tmp/$who\")"
+		cat "$@" | sed "s!/etc/tcp-connect-logger/!$certificates/!"
+	} >"/tmp/$who/conf"
+}
+
+says() {
+	grep -q -e "$2" "/tmp/$1/messages"
+}
+
+has() {
+	grep -q -F -e "$1" $received
+}
+
+# record_comes NAME ADDRESS: connect to the address; the record arrives
+record_comes() {
+	connection -n genuine blocking "$2" 9
+	succeeds "$1: a record comes" wait_until 60 has "\"$2\""
+}
+
+# forgeries_stay NAME: forged records are not collected, and the module's are
+forgeries_stay() {
+	echo 1 >$switch
+	forge 6.6.6.6
+	head -c 900 /dev/zero | tr '\0' '\1' >/dev/kmsg
+	record_comes "$1, forged before" 198.51.100.7
+	connection -n '' blocking 198.51.100.8 9
+	wait_until 60 has '"198.51.100.8"'
+	echo 0 >$switch
+	equals "$1: nothing forged is collected" "" "$(grep -F 6.6.6.6 $received)"
+	equals "$1: a process without a name" '{"dport":9,"daddr":"198.51.100.8","comm":"","uid":0}' \
+		"$(grep -F '"198.51.100.8"' $received | jq -c '{dport, daddr, comm, uid}')"
+}
+
+syntax() {
+	for set in sender "sender journal" "sender journal local" "receiver file" "receiver kafka" \
+		"receiver elasticsearch"; do
+		# shellcheck disable=SC2046 # words
+		configure syntax /etc/tcp-connect-logger \
+			$(for one in $set; do echo "$templates/rsyslog-$one.conf"; done)
+		succeeds "rsyslogd -N 1 takes $set" rsyslogd -N 1 -f /tmp/syntax/conf
+		equals "rsyslogd -N 1 has nothing to say of $set" "" \
 			"$(echo "$output" | grep -v -e 'version .*, config validation run' -e 'End of config validation run')"
 	done
+}
 
-	mkdir -p /tmp/collector
-	printf '$WorkDirectory /tmp/collector\n$IncludeConfig %s\n' $examples/rsyslog-receiver.conf >/tmp/collector.conf
-	cp $examples/rsyslog-sender.conf /etc/rsyslog.d/10-tcp-connect-logger.conf
-	# rsyslogd must not read what is in the log already.
-	cat /proc/kmsg >/dev/null &
-	wait_until 60 waits_for_more $!
-	kill $!
-	systemctl start rsyslog
-	collector_starts
-	all_come rsyslog collector_ends collector_starts
+# by_the_journal: Debian's rsyslog.conf loads imklog and imuxsock, to which journald forwards the
+# messages of processes
+by_the_journal() {
+	cp $templates/rsyslog-sender.conf /etc/rsyslog.d/10-tcp-connect-logger.conf
+	cp $templates/rsyslog-journal.conf /etc/rsyslog.d/11-tcp-connect-logger.conf
+	cp $templates/rsyslog-local.conf /etc/rsyslog.d/12-tcp-connect-logger.conf
+	probe imjournal >/etc/rsyslog.d/09-rig.conf
+	systemctl start syslog.socket rsyslog
+	reads imjournal
+	all_come rsyslog 2000 collector_ends collector_starts
+	forgeries_stay imjournal
+	logger -t rig once
+	# Each of rsyslog's inputs has read what comes after it.
+	logger -u /run/systemd/journal/syslog -t rig later
+	wait_until 60 grep -q 'rig: later$' /var/log/syslog
+	echo 1 >$switch
+	record_comes "imjournal, later" 198.51.100.14
+	echo 0 >$switch
+	equals "imjournal: messages of other processes reach rsyslog once" 1 \
+		"$(grep -c 'rig: once$' /var/log/syslog)"
+	equals "rsyslog-local.conf: no records in rsyslog's own files" "" \
+		"$(grep -h 'tcp_connect_logger: pid=.*comm=sequence' /var/log/syslog /var/log/kern.log | head -n 3)"
+	kill_gap
+	systemctl stop rsyslog.socket syslog.socket rsyslog
+	rm -f /etc/rsyslog.d/09-rig.conf /etc/rsyslog.d/1?-tcp-connect-logger.conf
+}
+
+# kill_gap: records from the time while rsyslogd does not run arrive later
+kill_gap() {
+	systemctl stop syslog.socket rsyslog
+	echo 1 >$switch
+	connection -n gap blocking 198.51.100.9 9
+	echo 0 >$switch
+	systemctl start syslog.socket rsyslog
+	succeeds "imjournal: none is lost while rsyslogd restarts" wait_until 60 has '"198.51.100.9"'
+}
+
+# by_imkmsg: all records arrive, in order
+by_imkmsg() {
+	{ echo 'module(load="imkmsg")'; probe imkmsg; cat $templates/rsyslog-sender.conf; } >/tmp/imkmsg.conf
+	configure imkmsg /etc/tcp-connect-logger /tmp/imkmsg.conf
+	starts imkmsg
+	reads imkmsg
+	: >$received
+	all_come rsyslog "$1" collector_ends collector_starts
 	matches "rsyslog: a record, whole" \
-		'{"host":"guest","time":"20*", "dport": 9, "daddr": "198.18.0.0", "comm": "sequence", "uid": 0, "pid": [1-9]* }' \
-		"$(head -n 1 /var/log/tcp-connect-logger.json)"
-	equals "rsyslog: each is JSON" "$(wc -l </var/log/tcp-connect-logger.json)" \
-		"$(jq -c .daddr /var/log/tcp-connect-logger.json | wc -l)"
+		'{ "host": "guest", "time": "20*", "dport": 9, "daddr": "198.18.0.0", "comm": "sequence", "uid": 0, "pid": [1-9]*, "from": "192.0.2.1" }' \
+		"$(head -n 1 $received)"
+	equals "rsyslog: each is JSON" "$(wc -l <$received)" "$(jq -c .from $received | grep -c -F '"192.0.2.1"')"
+	figure "fleet: a record takes $(($(wc -c <$received) / $(wc -l <$received))) bytes in the collector's file"
+	forgeries_stay imkmsg
 
 	echo 1 >$switch
 	echo 3 >$rate_limit
 	/payload/sequence 0 10
 	echo 0 >$switch
-	succeeds "rsyslog: what is suppressed is reported" wait_until 60 \
-		grep -q 'connections not logged (rate_limit=3)' /var/log/tcp-connect-logger.json
+	succeeds "rsyslog: suppressed connections are reported" wait_until 60 has 'connections not logged (rate_limit=3)'
 	echo 0 >$rate_limit
-	collector_ends
-	systemctl stop rsyslog.socket syslog.socket rsyslog
+	ends imkmsg
+}
+
+# by_imklog: no record is collected, and the collector learns why
+by_imklog() {
+	{ echo 'module(load="imklog")'; cat $templates/rsyslog-sender.conf; } >/tmp/imklog.conf
+	configure imklog /etc/tcp-connect-logger /tmp/imklog.conf
+	# rsyslogd must not read what is in the log already.
+	cat /proc/kmsg >/dev/null &
+	wait_until 60 waits_for_more $!
+	kill $!
+	starts imklog
+	: >$received
+	echo 1 >$switch
+	forge 6.6.6.6
+	connection -n genuine blocking 198.51.100.7 9
+	echo 0 >$switch
+	succeeds "imklog: the collector learns that nothing is collected" wait_until 60 has "install rsyslog-journal.conf"
+	equals "imklog: nothing else is collected" 1 "$(wc -l <$received)"
+	ends imklog
+}
+
+# refused NAME COLLECTOR WHO WHY: the collector's certificates are in the directory COLLECTOR, and
+# the sender's in /tmp/certificates.NAME; no record arrives, and WHO says why
+refused() {
+	configure collector "$2" $templates/rsyslog-receiver.conf $templates/rsyslog-file.conf
+	configure sender "/tmp/certificates.$1" /tmp/imkmsg.conf
+	rm -f /tmp/collector/messages /tmp/sender/messages
+	starts collector
+	rm -f /var/log/rig.imkmsg
+	starts sender
+	reads imkmsg
+	echo 1 >$switch
+	connection -n refused blocking 198.51.100.10 9
+	echo 0 >$switch
+	succeeds "$1: $3 says so" wait_until 60 says "$3" "$4"
+	ends sender
+	ends collector
+	equals "$1: nothing is received" "" "$(grep -F '"198.51.100.10"' $received)"
+	rm -rf /tmp/sender
+}
+
+# certificates_of NAME AUTHORITY CERTIFICATE
+certificates_of() {
+	mkdir -p "/tmp/certificates.$1"
+	cp "$2" "/tmp/certificates.$1/ca.pem"
+	cp "$3.pem" "/tmp/certificates.$1/cert.pem"
+	cp "$3.key" "/tmp/certificates.$1/key.pem"
+}
+
+wrong_certificates() {
+	authority=/root/authority/ca.pem
+	certificates_of sender-of-another-authority $authority /root/wrong/web1
+	certificates_of sender-of-another-domain $authority /root/authority/collector
+	certificates_of collector-of-another-authority $authority /root/authority/web1
+	certificates_of machine-as-collector $authority /root/authority/web1
+	certificates_of wrong-collector $authority /root/wrong/collector
+	refused sender-of-another-authority /etc/collector collector "certificate validation failed"
+	refused sender-of-another-domain /etc/collector collector "no permited name found"
+	refused collector-of-another-authority /tmp/certificates.wrong-collector sender "certificate validation failed"
+	refused machine-as-collector /tmp/certificates.machine-as-collector sender "no permited name found"
+}
+
+# A machine with a valid certificate pretends to be another one
+liar() {
+	configure collector /etc/collector $templates/rsyslog-receiver.conf $templates/rsyslog-file.conf
+	cat >/tmp/liar.conf <<-'END'
+		module(load="omrelp")
+		template(name="lie" type="string" string="%msg%")
+		template(name="no-json" type="string" string="no %msg%\n{\"host\":\"other\",\"from\":\"192.0.2.99\"}")
+	END
+	for template in lie no-json; do
+		sed -n '/^	action(type="omrelp"/,/^	*tls.myPrivKey/p' $templates/rsyslog-sender.conf |
+			sed "s/template=\"[^\"]*\"/template=\"$template\"/; s/ name=\"[^\"]*\"/ name=\"$template\"/; \$s/\$/)/"
+	done >/tmp/liar.actions
+	{
+		echo "if \$msg contains \"other\" then {"
+		cat /tmp/liar.actions
+		echo "}"
+	} >>/tmp/liar.conf
+	{ echo 'module(load="imkmsg")'; probe imkmsg; } >/tmp/liar.input
+	configure liar /etc/tcp-connect-logger /tmp/liar.input /tmp/liar.conf
+	: >$received
+	starts collector
+	rm -f /var/log/rig.imkmsg
+	starts liar
+	reads imkmsg
+	echo '{"host":"other","from":"192.0.2.99","daddr":"198.51.100.11"}' >/dev/kmsg
+	succeeds "a machine that lies: it comes" wait_until 60 lines_received 2
+	ends liar
+	ends collector
+	equals "a machine that lies: the collector says where it is" "192.0.2.1 192.0.2.1" \
+		"$(jq -r .from $received | xargs)"
+	equals "a machine that lies: two lines are two objects" 2 "$(wc -l <$received)"
+}
+
+lines_received() {
+	[ "$(wc -l <$received)" -ge "$1" ]
+}
+
+# rotation: rotate the file of a collector that runs as rsyslog.service
+rotation() {
+	sed 's!/etc/tcp-connect-logger/!/etc/collector/!' $templates/rsyslog-receiver.conf \
+		>/etc/rsyslog.d/10-tcp-connect-logger.conf
+	cp $templates/rsyslog-file.conf /etc/rsyslog.d/11-tcp-connect-logger.conf
+	install -D -m 644 $templates/logrotate.conf /etc/logrotate.d/tcp-connect-logger
+	sed -i '/ collector.example$/s/^[^ ]*/127.0.0.1/' /etc/hosts
+	rm -f $received*
+	systemctl start rsyslog
+	rm -f /var/log/rig.imkmsg
+	starts imkmsg
+	reads imkmsg
+	echo 1 >$switch
+	record_comes "rotation, before" 198.51.100.12
+	succeeds "rotation: logrotate" /payload/logrotate -f -s /tmp/logrotate.state /etc/logrotate.d/tcp-connect-logger
+	wait_until 60 record_in_new_file
+	echo 0 >$switch
+	equals "rotation: the first record is in the old file" 1 "$(grep -c -F 198.51.100.12 $received.1)"
+	equals "rotation: none of the next ones is" 0 "$(grep -c -F 198.51.100.13 $received.1)"
+	equals "rotation: the next ones are in a new file" 1 $(($(grep -c -F 198.51.100.13 $received) > 0))
+	for _ in 1 2; do
+		/payload/logrotate -f -s /tmp/logrotate.state /etc/logrotate.d/tcp-connect-logger
+		wait_until 60 record_in_new_file
+	done
+	succeeds "rotation: old files are compressed" test -s $received.2.gz
+	ends imkmsg
+	systemctl stop syslog.socket rsyslog
+	rm -f /etc/rsyslog.d/09-rig.conf /etc/rsyslog.d/1?-tcp-connect-logger.conf
+}
+
+# record_in_new_file: a signal to rsyslogd takes effect at the next message
+record_in_new_file() {
+	echo 1 >$switch
+	connection -n genuine blocking 198.51.100.13 9
+	echo 0 >$switch
+	[ -s $received ]
+}
+
+rsyslog_begins() {
+	rsyslog_certificates
+	syntax
+	configure collector /etc/collector $templates/rsyslog-receiver.conf $templates/rsyslog-file.conf
+	collector_starts
 }
 
 # ---- systemd's journal
@@ -185,10 +447,10 @@ remote_ends() {
 
 journal() {
 	certificates >/tmp/openssl 2>&1
-	install -D -m 644 $examples/journal-upload.conf /etc/systemd/journal-upload.conf.d/tcp-connect-logger.conf
-	install -D -m 644 $examples/journal-upload-restart.conf \
+	install -D -m 644 $templates/journal-upload.conf /etc/systemd/journal-upload.conf.d/tcp-connect-logger.conf
+	install -D -m 644 $templates/journal-upload-restart.conf \
 		/etc/systemd/system/systemd-journal-upload.service.d/tcp-connect-logger.conf
-	install -D -m 644 $examples/journal-remote.conf /etc/systemd/journal-remote.conf.d/tcp-connect-logger.conf
+	install -D -m 644 $templates/journal-remote.conf /etc/systemd/journal-remote.conf.d/tcp-connect-logger.conf
 	# Listen in the collector's namespace
 	mkdir -p /etc/systemd/system/systemd-journal-remote.socket.d
 	printf '[Socket]\nNetworkNamespacePath=/run/netns/collector\n' \
@@ -202,20 +464,32 @@ journal() {
 	systemctl restart systemd-journald
 	remote_starts
 	systemctl start systemd-journal-upload
-	all_come journal remote_ends remote_starts
+	all_come journal "$1" remote_ends remote_starts
 	systemctl stop systemd-journal-upload
 	remote_ends
 }
 
+# Some container images leave out documentation.
+mkdir -p /etc/dpkg/dpkg.cfg.d
+echo 'path-exclude=/usr/share/doc/*' >/etc/dpkg/dpkg.cfg.d/no-documentation
 unpack tcp-connect-logger-dkms
 unpack tcp-connect-logger
+fails "no documentation is there" test -e /usr/share/doc/tcp-connect-logger/fleet.md
 echo 4 >/proc/sys/kernel/printk
+echo on >/proc/sys/kernel/printk_devkmsg
 systemctl stop rsyslog.socket syslog.socket rsyslog auditd prometheus-node-exporter 2>/dev/null
 network
 load "$ko" rate_limit=0
-journal
+journal "$2"
+rsyslog_begins
+by_the_journal
 no_journald
-rsyslog
+by_imkmsg "$2"
+by_imklog
+collector_ends
+wrong_certificates
+liar
+rotation
 unload tcp_connect_logger
 equals "fleet: no unit has failed" "" "$(systemctl --failed --plain --no-legend)"
 echo end

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# tools.sh KO - follow, top and the timer for Prometheus, in a guest with systemd, rsyslogd and
-# node_exporter
+# tools.sh KO - follow, top and the service for Prometheus, in a guest with systemd,
+# rsyslogd and node_exporter
 #
 # where: tracers
 # on: trixie
@@ -486,23 +486,54 @@ are_metrics() {
 	[ "$(metrics)" = "$(expected_metrics)" ]
 }
 
-# service_rests: it neither runs nor has a queued job
-service_rests() {
-	case $(systemctl show -P ActiveState -P Job tcp-connect-logger-metrics.service | xargs) in
-	inactive | "inactive 0") ;;
-	*) return 1 ;;
-	esac
+metrics_file=/run/tcp-connect-logger-metrics/node-exporter/tcp_connect_logger.prom
+
+scrape_error() {
+	curl -s http://127.0.0.1:9100/metrics | sed -n 's/^node_textfile_scrape_error //p'
+}
+
+# metrics_gone NAME: neither the file nor node_exporter has any metrics
+metrics_gone() {
+	succeeds "$1: the metrics are gone" wait_until 60 test ! -e $metrics_file
+	equals "$1: node_exporter has none of them, and no error" " 0" "$(metrics) $(scrape_error)"
+}
+
+# next_metrics: true once for each new version of the file
+next_metrics() {
+	[ -n "$(find $metrics_file -newer /tmp/seen)" ] && touch -r $metrics_file /tmp/seen
+}
+
+# attack: in the directory of Debian's node_exporter, the user prometheus puts symbolic links in
+# place of each file that root might write
+attack() {
+	echo untouched >/etc/victim
+	# shellcheck disable=SC2016 # the inner shell's
+	runuser -u prometheus -- sh -euc 'cd /var/lib/prometheus
+		mv node-exporter old
+		mkdir node-exporter
+		for one in tcp_connect_logger.prom tcp_connect_logger.prom.new new; do
+			ln -s /etc/victim node-exporter/$one
+		done'
+	mv /var/lib/prometheus/node-exporter /var/lib/prometheus/links
+	mv /var/lib/prometheus/old /var/lib/prometheus/node-exporter
+	cp -a /var/lib/prometheus/links/* /var/lib/prometheus/node-exporter
+	rm -r /var/lib/prometheus/links
+	rm /var/lib/prometheus/node-exporter/tcp_connect_logger.prom	# node_exporter would complain
 }
 
 prometheus() {
-	timer=tcp-connect-logger-metrics.timer
+	service=tcp-connect-logger-metrics.service
 	echo 0 >$switch	# a query is also a connection
+	dpkg --configure --force-depends tcp-connect-logger >/dev/null 2>&1
+	attack
+	# docs/fleet.md says what to configure.
+	sed -n '/^ARGS=/p' /payload/docs/fleet.md >/etc/default/prometheus-node-exporter
 	systemctl daemon-reload
-	systemctl start prometheus-node-exporter
+	systemctl restart prometheus-node-exporter
 	wait_until 120 curl -s -o /dev/null http://127.0.0.1:9100/metrics
-	equals "prometheus: off by itself" disabled "$(systemctl is-enabled $timer)"
-	equals "prometheus: nothing of ours before" "" "$(metrics)"
-	succeeds "prometheus: the timer" systemctl enable --now $timer
+	equals "prometheus: off by itself" disabled "$(systemctl is-enabled $service)"
+	equals "prometheus: nothing of ours before, and no error" " 0" "$(metrics) $(scrape_error)"
+	succeeds "prometheus: the service" systemctl enable --now $service
 	wait_until 120 are_metrics
 	equals "prometheus: node_exporter has them" "$(expected_metrics)" "$(metrics)"
 	echo 1 >$switch
@@ -510,11 +541,40 @@ prometheus() {
 	echo 0 >$switch
 	wait_until 60 are_metrics
 	equals "prometheus: the next ones" "$(expected_metrics)" "$(metrics)"
-	systemctl disable --now $timer 2>/dev/null
-	wait_until 120 service_rests
-	equals "prometheus: nothing is left half-way" tcp_connect_logger.prom \
-		"$(cd /var/lib/prometheus/node-exporter && echo tcp*)"
+	succeeds "prometheus: promtool accepts them" sh -c "/payload/promtool check metrics <$metrics_file"
+	equals "prometheus: promtool reports nothing" "" "$output"
+
+	fails "prometheus: no process of the service runs as root" pgrep -u 0 -f libexec/tcp-connect-logger/metrics
+	equals "prometheus: links of the user prometheus are not followed" untouched "$(cat /etc/victim)"
+	succeeds "prometheus: the service is exposed less than 1.0" \
+		systemd-analyze security --threshold=9 $service
+	note "$(echo "$output" | grep 'exposure level')"
+
+	touch -r $metrics_file /tmp/seen
+	wait_until 60 next_metrics
+	journalctl --sync
+	journalctl -n 0 --cursor-file=/tmp/cursor >/dev/null
+	succeeds "prometheus: the file is written again" wait_until 60 next_metrics
+	succeeds "prometheus: and once more" wait_until 60 next_metrics
+	journalctl --sync
+	equals "prometheus: that adds nothing to the journal" "" \
+		"$(journalctl -q --cursor-file=/tmp/cursor -o cat UNIT=$service + _SYSTEMD_UNIT=$service)"
+
+	systemctl kill -s KILL $service
+	metrics_gone "prometheus: killed"
+	succeeds "prometheus: killed: it comes back" wait_until 120 are_metrics
+	systemctl stop $service
+	metrics_gone "prometheus: stopped"
+	systemctl start $service
+	wait_until 120 are_metrics
+	succeeds "prometheus: purge" dpkg --purge tcp-connect-logger
+	metrics_gone "prometheus: purged"
+	equals "prometheus: purged: nothing is left" "" \
+		"$(find /etc /run /usr /var/lib -path /var/lib/dpkg -prune -o -name '*tcp-connect-logger-metrics*' -print \
+			-o -name 'tcp_connect_logger.prom' -print | grep -v '^/run/tcp-connect-logger-metrics$')"
 	equals "prometheus: no unit has failed" "" "$(systemctl --failed --plain --no-legend)"
+	unpack tcp-connect-logger
+	systemctl daemon-reload
 	echo 1 >$switch
 }
 

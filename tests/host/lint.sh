@@ -51,7 +51,8 @@ described() {
 files_of_deb() {
 	mkdir "$dir/deb"
 	dpkg-deb -x "$1" "$dir/deb"
-	(cd "$dir/deb" && find . ! -type d -printf '%M /%P ' -exec sha256sum {} \;) |
+	(cd "$dir/deb" && find . \( -type l -printf '%M /%P \n' \) -o \
+		\( -type f -printf '%M /%P ' -exec sha256sum {} \; \)) |
 		sed 's/ \([^ ]*\)  .*/ \1/' | comparable
 	rm -r "$dir/deb"
 }
@@ -61,7 +62,7 @@ files_of_rpm() {
 }
 
 comparable() {
-	grep -v -e /usr/share/doc/ -e /usr/share/licenses/ -e /.build-id/ |
+	grep -v -e /usr/share/doc/ -e /usr/share/licenses/ -e /usr/share/lintian/ -e /.build-id/ |
 		sed 's! /lib/! /usr/lib/!; s!\(/\(follow\|top\)\) .*!\1!' | sort
 }
 

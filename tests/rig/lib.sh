@@ -263,6 +263,22 @@ leave_cgroup() {
 	rmdir $cgroups/rig
 }
 
+# forge ADDRESS: forge records of connections to the address: as an unprivileged user, in the
+# kernel log (after a line break in a message of the kernel), in the journal and in /dev/log; and
+# as root, in /dev/kmsg
+forge() {
+	forged="tcp_connect_logger: pid=1 uid=0 comm=forged -> $1:22"
+	modprobe -q overlay
+	setpriv --reuid 65534 --regid 65534 --clear-groups unshare -Urm mount -t overlay overlay /mnt \
+		-o "lowerdir=/,workdir=/,upperdir=/none
+$forged
+" 2>/dev/null
+	printf '%s\n' "MESSAGE=$forged" _TRANSPORT=kernel SYSLOG_FACILITY=0 PRIORITY=6 SYSLOG_IDENTIFIER=kernel |
+		setpriv --reuid 65534 --regid 65534 --clear-groups logger --journald 2>/dev/null
+	setpriv --reuid 65534 --regid 65534 --clear-groups logger -p kern.info -t kernel "$forged" 2>/dev/null
+	echo "<6>$forged" >/dev/kmsg
+}
+
 # events_in: extract the events from a tracer's output, with unpredictable values masked
 events_in() {
 	sed -n 's/^.*tcp_connect: *pid=/pid=/p' |

@@ -234,3 +234,14 @@ debs_for() {
 		--download-only install "$@"
 	rm -r "$debs/partial" "$debs/lock"
 }
+
+# take_program PACKAGE PATH: into the payload, of the suite's package, without its others
+take_program() {
+	(
+		cd "$dir"
+		apt_for "$suite" apt-get -q download "$1"
+		dpkg-deb --fsys-tarfile "$1"_*.deb | tar -xO "./$2" >"payload/${2##*/}"
+		chmod 755 "payload/${2##*/}"
+		rm "$1"_*.deb
+	)
+}
