@@ -20,6 +20,7 @@
 
 #include "record.h"
 #include "source.h"
+#include "verbs.h"
 
 static const char usage[] =
 	"usage: tcp-connect-logger follow [OPTION...]\n"
@@ -277,7 +278,7 @@ static void show(const struct message *message,
 	}
 }
 
-int main(int argc, char **argv)
+int do_follow(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "comm", required_argument, NULL, BY_COMM },

@@ -22,6 +22,7 @@
 
 #include "record.h"
 #include "source.h"
+#include "verbs.h"
 
 static const char usage[] =
 	"usage: tcp-connect-logger top [OPTION...]\n"
@@ -377,7 +378,7 @@ static unsigned long positive(const char *text, const char *what)
 	return number;
 }
 
-int main(int argc, char **argv)
+int do_top(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "interval", required_argument, NULL, 'i' },
