@@ -7,7 +7,7 @@
 [ ! -d /payload/headers ] || dpkg --unpack /payload/headers/*.deb
 touch /tmp/start
 for deb in /payload/tcp-connect-logger-dkms*.deb /payload/versions/*.deb; do
-	[ -e "$deb" ] || continue
+	case $deb in *'*'* | *.command.deb) continue ;; esac
 	dpkg-deb -x "$deb" /
 	version=$(dpkg-deb -f "$deb" Version)
 	for kernel in /lib/modules/*/build; do
