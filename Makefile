@@ -97,7 +97,7 @@ tools-libraries:
 # lazy.c loads the libraries when they are used.
 $(build)/$(NAME): cmd/lazy.c $(tools_sources) $(tools_headers) | tools-libraries
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(tools_cflags) $(LDFLAGS) -o $@ $(filter %.c,$^) \
-		$$(pkg-config --cflags $(tools_needs))
+		$$(pkg-config --cflags $(tools_needs)) -ldl
 
 # The same without lazy.c, which nobody runs: the linker checks that the libraries have what
 # lazy.c loads from them, and dpkg-shlibdeps finds which packages have them.

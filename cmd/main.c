@@ -230,12 +230,7 @@ static bool parse(int argc, char **argv, struct arguments *to)
 static int run(int argc, char **argv)
 {
 	struct arguments arguments = { .load.timeout = DEFAULT_TIMEOUT };
-	int verb = argc > 1 ? verb_of(argv[1]) : -1;
 
-	if (verb == FOLLOW)
-		return do_follow(argc - 1, argv + 1);
-	if (verb == TOP)
-		return do_top(argc - 1, argv + 1);
 	if (!parse(argc, argv, &arguments))
 		return EXIT_OK;
 
@@ -260,8 +255,15 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	int ret = run(argc, argv);
+	int verb = argc > 1 ? verb_of(argv[1]) : -1, ret;
 
+	/* They end when nobody reads their output, which is no error. */
+	if (verb == FOLLOW)
+		return do_follow(argc - 1, argv + 1);
+	if (verb == TOP)
+		return do_top(argc - 1, argv + 1);
+
+	ret = run(argc, argv);
 	/* Whoever redirects the output to a full disk must learn of it. */
 	if ((fflush(stdout) || ferror(stdout)) && errno != EPIPE) {
 		pr_err("cannot write to standard output: %s", strerror(errno));
