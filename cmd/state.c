@@ -385,8 +385,14 @@ void installed_read(struct installed *installed, struct kmod_module *module)
 {
 	struct kmod_list *info = NULL, *item;
 
-	*installed = (struct installed){ .path = copy_text(kmod_module_get_path(module)) };
-	if (!installed->path || kmod_module_get_info(module, &info) < 0)
+	const char *path = kmod_module_get_path(module);
+
+	*installed = (struct installed){ };
+	/* modules.dep may name a file that is gone. */
+	if (!path || is_there("%s", path) == 0)
+		return;
+	installed->path = copy_text(path);
+	if (kmod_module_get_info(module, &info) < 0)
 		return;
 	kmod_list_foreach(item, info) {
 		const char *key = kmod_module_info_get_key(item);
