@@ -383,9 +383,8 @@ static void keep_value(char **to, const char *value)
  */
 void installed_read(struct installed *installed, struct kmod_module *module)
 {
-	struct kmod_list *info = NULL, *item;
-
 	const char *path = kmod_module_get_path(module);
+	struct kmod_list *info = NULL, *item;
 
 	*installed = (struct installed){ };
 	/* modules.dep may name a file that is gone. */
@@ -472,7 +471,9 @@ static char *why_not_built(const struct state *state)
 
 	if (state->installed.path) {
 		why = dkms_report(state->installed.version, kernel);
-		return why ?: copy_text(state->installed.description ?: "its file cannot be read");
+		if (!why && state->installed.description)
+			why = copy_text(state->installed.description);
+		return why ?: format_text("%s cannot be read", state->installed.path);
 	}
 	if (is_there(MAINTAIN) == 0) {
 		set_text(&why,
