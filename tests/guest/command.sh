@@ -399,6 +399,13 @@ in_transition() {
 	exits "stalled load: unload" 0 tcp-connect-logger unload
 	equals "stalled load: unload says nothing" "" "$output"
 	gone "stalled load: unload"
+	begins /tmp/load tcp-connect-logger load
+	wait_until 120 grep -q 1 $patch/transition
+	pkill -INT -x tcp-connect-log
+	wait
+	equals "interrupted load: says so" "tcp-connect-logger: interrupted; the livepatch is in transition: enabled for some tasks, not yet for all.
+1" "$(cat /tmp/load)"
+	exits "interrupted load: unload" 0 tcp-connect-logger unload
 	exits "stalled load" 5 tcp-connect-logger load --timeout 10
 	matches "stalled load: names the task, taken back" "tcp-connect-logger: some tasks would not take the livepatch within 10 s: it is not loaded. These tasks:
   [1-9]* stall
