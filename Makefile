@@ -23,6 +23,9 @@ modprobedir = $(prefix)/lib/modprobe.d
 
 unitdir = $(prefix)/lib/systemd/system
 docdir = $(datadir)/doc/$(NAME)
+bashdir = $(datadir)/bash-completion/completions
+zshdir = $(datadir)/zsh/site-functions
+fishdir = $(datadir)/fish/vendor_completions.d
 
 modulesrc = $(DESTDIR)$(usrsrc)/$(NAME)-$(VERSION)
 INSTALL = install -D -m 644
@@ -33,9 +36,9 @@ all: modules
 help:
 	@echo 'make [KVER=6.1.0-9-amd64]  build src/$(NAME).ko for this kernel (default: the running one)'
 	@echo 'make clean [KVER=...]      remove the files of that build'
-	@echo 'make tools                 build the programs follow and top'
-	@echo 'make install [DESTDIR=...] install the command and the module source, which DKMS builds'
-	@echo 'make install-tools [...]   install follow, top and the files for many machines'
+	@echo 'make tools                 build the command and its completions'
+	@echo 'make install [DESTDIR=...] install the module source, which DKMS builds'
+	@echo 'make install-tools [...]   install the command and the files for many machines'
 	@echo 'make deb                   dist/$(NAME)-dkms_$(VERSION)_all.deb, $(NAME)_$(VERSION)_*.deb'
 	@echo 'make rpm                   dist/$(NAME)-dkms-$(VERSION)-$(RELEASE).noarch.rpm,'
 	@echo '                           $(NAME)-$(VERSION)-$(RELEASE).*.rpm and .src.rpm'
@@ -63,10 +66,7 @@ install:
 	$(INSTALL) packaging/modprobe-remove.conf $(DESTDIR)$(modprobedir)/$(NAME)-remove.conf
 	$(INSTALL_VERSIONED) packaging/maintain | \
 		$(INSTALL) -m 755 /dev/stdin $(DESTDIR)$(libexecdir)/$(NAME)/maintain
-	$(INSTALL_VERSIONED) cmd/$(NAME) | $(INSTALL) -m 755 /dev/stdin $(DESTDIR)$(sbindir)/$(NAME)
-	$(INSTALL_VERSIONED) docs/man/$(NAME).8 | $(INSTALL) /dev/stdin $(DESTDIR)$(mandir)/man8/$(NAME).8
 	$(INSTALL_VERSIONED) docs/man/tcp_connect_logger.4 | $(INSTALL) /dev/stdin $(DESTDIR)$(mandir)/man4/tcp_connect_logger.4
-	$(INSTALL) cmd/completion.bash $(DESTDIR)$(datadir)/bash-completion/completions/$(NAME)
 
 # The packages are built from a copy, so that the build does not change the tree.
 build = build
@@ -79,25 +79,43 @@ AFRESH = env -u MAKEFLAGS -u MFLAGS
 CFLAGS ?= -O2 -g
 # Reproducible: the build directory does not change the binary.
 tools_cflags = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wmissing-prototypes \
-	-ffile-prefix-map=$(CURDIR)=.
-tools_needs = jansson libsystemd libtracefs smartcols tinfo
-# What both programs have: the log, the output
-common = io kmsg message record source text
+	-ffile-prefix-map=$(CURDIR)=. -DVERSION='"$(VERSION)"' \
+	-DMAINTAIN='"$(libexecdir)/$(NAME)/maintain"' -pthread
+tools_needs = jansson libkmod libsystemd libtracefs smartcols tinfo
+tools_headers = $(wildcard cmd/*.h)
+# completions.c is another program.
+tools_sources = $(filter-out cmd/completions.c cmd/lazy.c,$(wildcard cmd/*.c))
+# A cross-compiler's output does not run here.
+CC_FOR_BUILD ?= cc
 
-tools: $(build)/follow $(build)/top
+tools: $(build)/$(NAME) $(build)/completions
 
-$(build)/follow: $(patsubst %,cmd/%.c,follow filter print users $(common))
-$(build)/top: $(patsubst %,cmd/%.c,top histogram rows terminal $(common))
-
-$(build)/follow $(build)/top: $(wildcard cmd/*.h)
+tools-libraries:
 	@pkg-config $(tools_needs) || \
-		{ echo 'install the missing libraries; in Debian: libjansson-dev libncurses-dev libsmartcols-dev libsystemd-dev libtraceevent-dev libtracefs-dev'; exit 1; }
+		{ echo 'install the missing libraries; in Debian: libjansson-dev libkmod-dev libncurses-dev libsmartcols-dev libsystemd-dev libtraceevent-dev libtracefs-dev'; exit 1; }
 	@mkdir -p $(build)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(tools_cflags) -pthread $(LDFLAGS) -o $@ $(filter %.c,$^) \
+
+# lazy.c loads the libraries when they are used.
+$(build)/$(NAME): cmd/lazy.c $(tools_sources) $(tools_headers) | tools-libraries
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(tools_cflags) $(LDFLAGS) -o $@ $(filter %.c,$^) \
+		$$(pkg-config --cflags $(tools_needs)) -ldl
+
+# The same without lazy.c, which nobody runs: the linker checks that the libraries have what
+# lazy.c loads from them, and dpkg-shlibdeps finds which packages have them.
+$(build)/linked: $(tools_sources) $(tools_headers) | tools-libraries
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(tools_cflags) $(LDFLAGS) -o $@ $(filter %.c,$^) \
 		-Wl,--as-needed $$(pkg-config --cflags --libs $(tools_needs))
 
+$(build)/completions: cmd/completions.c cmd/verbs.c cmd/verbs.h
+	@mkdir -p $(build)
+	$(CC_FOR_BUILD) -std=gnu11 -Wall -Wextra -o $@ $(filter %.c,$^)
+
 install-tools: tools
-	$(INSTALL) -m 755 -t $(DESTDIR)$(libexecdir)/$(NAME) $(build)/follow $(build)/top
+	$(INSTALL) -m 755 -t $(DESTDIR)$(sbindir) $(build)/$(NAME)
+	$(INSTALL_VERSIONED) docs/man/$(NAME).8 | $(INSTALL) /dev/stdin $(DESTDIR)$(mandir)/man8/$(NAME).8
+	$(build)/completions bash | $(INSTALL) /dev/stdin $(DESTDIR)$(bashdir)/$(NAME)
+	$(build)/completions zsh | $(INSTALL) /dev/stdin $(DESTDIR)$(zshdir)/_$(NAME)
+	$(build)/completions fish | $(INSTALL) /dev/stdin $(DESTDIR)$(fishdir)/$(NAME).fish
 	$(INSTALL) -m 755 -t $(DESTDIR)$(libexecdir)/$(NAME) fleet/metrics
 	$(INSTALL) -t $(DESTDIR)$(unitdir) fleet/$(NAME)-metrics.service
 	# See fleet.md: one pattern then matches this directory, while there is one, and node_exporter's.
@@ -168,4 +186,4 @@ bench:
 cast:
 	tests/cast
 
-.PHONY: all help modules clean tools install install-tools deb rpm repo demo check test test-all matrix shell bench cast
+.PHONY: all help modules clean tools tools-libraries install install-tools deb rpm repo demo check test test-all matrix shell bench cast

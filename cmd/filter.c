@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "command.h"
 #include "filter.h"
 #include "io.h"
 
@@ -131,7 +132,8 @@ static void refuse_mapped(const struct filter *filter, const char *text)
 	    memcmp(filter->addr, mapped, sizeof(mapped)))
 		return;
 	inet_ntop(AF_INET, filter->addr + 12, addr, sizeof(addr));
-	die(USAGE, "no record matches %s: IPv4-mapped addresses are recorded as IPv4. Use %s/%llu",
+	die(EXIT_USAGE,
+	    "no record matches %s: IPv4-mapped addresses are recorded as IPv4. Use %s/%llu",
 	    text, addr, filter->bits - 96);
 }
 
@@ -169,24 +171,25 @@ void filter_add(enum filter_kind kind, const char *text)
 	switch (kind) {
 	case BY_COMM:
 		if (shortest_match(text) >= COMM_LEN)
-			die(USAGE, "no name matches %s: a name has at most %d bytes", text,
+			die(EXIT_USAGE, "no name matches %s: a name has at most %d bytes", text,
 			    COMM_LEN - 1);
 		break;
 	case BY_PID:
 		if (!parse_number(text, PID_MOST, &filter.number) || !filter.number)
-			die(USAGE, "a process ID is a number from 1 to %d, not %s", PID_MOST, text);
+			die(EXIT_USAGE, "a process ID is a number from 1 to %d, not %s", PID_MOST,
+			    text);
 		break;
 	case BY_USER:
 		if (!parse_user(text, &filter.number))
-			die(USAGE, "no such user: %s", text);
+			die(EXIT_USAGE, "no such user: %s", text);
 		break;
 	case BY_PORT:
 		if (!parse_number(text, USHRT_MAX, &filter.number))
-			die(USAGE, "a port is a number up to 65535, not %s", text);
+			die(EXIT_USAGE, "a port is a number up to 65535, not %s", text);
 		break;
 	default:
 		if (!parse_net(text, &filter))
-			die(USAGE, "a network is ADDRESS or ADDRESS/BITS, not %s", text);
+			die(EXIT_USAGE, "a network is ADDRESS or ADDRESS/BITS, not %s", text);
 		refuse_mapped(&filter, text);
 	}
 

@@ -5,11 +5,13 @@
 #include <locale.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "filter.h"
 #include "io.h"
 #include "print.h"
 #include "source.h"
 #include "text.h"
+#include "verbs.h"
 
 static const char usage[] =
 	"usage: tcp-connect-logger follow [OPTION...]\n"
@@ -40,7 +42,7 @@ static void show(enum print_form form, const struct message *message)
 	}
 }
 
-int main(int argc, char **argv)
+int do_follow(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "comm", required_argument, NULL, BY_COMM },
@@ -94,5 +96,5 @@ int main(int argc, char **argv)
 	}
 	source_close(source);
 	filters_free();
-	return DONE;
+	return EXIT_OK;
 }

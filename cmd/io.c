@@ -8,16 +8,15 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "io.h"
 #include "record.h"
-#include "text.h"
 
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 
@@ -25,20 +24,6 @@ static volatile sig_atomic_t ended;	/* a signal has arrived */
 static bool gone;			/* nobody reads the output any more */
 static int output_error;		/* why the output could not be written, or 0 */
 static sigset_t waiting;		/* the signals that are blocked while this file waits */
-
-/**
- * clock_usec() - read a clock
- * @clock: the clock
- *
- * Return: the time in microseconds.
- */
-unsigned long long clock_usec(clockid_t clock)
-{
-	struct timespec time;
-
-	clock_gettime(clock, &time);
-	return time.tv_sec * 1000000ULL + time.tv_nsec / 1000;
-}
 
 /*
  * A signal may arrive after write_all() has looked for one and before the system call blocks.
@@ -84,7 +69,7 @@ static void write_all(int fd, const char *data, size_t size)
 	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
-/* The write function of standard output, see fopencookie(3) */
+/* The write functions of standard output and standard error, see fopencookie(3) */
 static ssize_t write_output(void *cookie, const char *data, size_t size)
 {
 	(void)cookie;
@@ -93,12 +78,20 @@ static ssize_t write_output(void *cookie, const char *data, size_t size)
 	return size;
 }
 
+static ssize_t write_message(void *cookie, const char *data, size_t size)
+{
+	(void)cookie;
+	write_all(STDERR_FILENO, data, size);
+	return size;
+}
+
 /**
- * io_init() - let signals end io_wait() instead of the program, and buffer standard output
+ * io_init() - let signals end io_wait() instead of the program, and buffer the output
  */
 void io_init(void)
 {
 	struct sigaction action = { .sa_handler = on_signal }, before;
+	FILE *output, *messages;
 	sigset_t set;
 
 	/* All of them, so that none interrupts another's handler. */
@@ -120,10 +113,14 @@ void io_init(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 
-	stdout = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = write_output });
-	if (!stdout)
-		die_errno("standard output");
+	output = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = write_output });
+	messages = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = write_message });
+	if (!output || !messages)
+		die_errno("cannot buffer the output");
+	stdout = output;
+	stderr = messages;
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+	setvbuf(stderr, NULL, _IOLBF, 0);
 }
 
 /**
@@ -179,70 +176,13 @@ void io_flush(void)
 	}
 }
 
-/* ---- Messages for people ---- */
-
-static void vsay(const char *format, va_list arguments)
-{
-	static const char name[] = "tcp-connect-logger: ";
-	char *text, *safe, *end;
-
-	if (vasprintf(&text, format, arguments) < 0)
-		abort();
-	safe = malloc(sizeof(name) + TEXT_ROOM(strlen(text)) + 1);
-	if (!safe)
-		abort();
-	end = stpcpy(safe, name);
-	text_safe(text, strlen(text), TEXT_LINE, end);
-	end = stpcpy(end + strlen(end), "\n");
-	write_all(STDERR_FILENO, safe, end - safe);
-	free(safe);
-	free(text);
-}
-
-/**
- * say() - print a message for the user to standard error
- * @format: as in printf(3); the text may have any bytes
- */
-void say(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsay(format, arguments);
-	va_end(arguments);
-}
-
-/**
- * die() - print a message for the user and exit
- * @status: exit status
- * @format: as in printf(3)
- */
-void die(enum status status, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsay(format, arguments);
-	va_end(arguments);
-	exit(status);
-}
-
-/**
- * die_errno() - print what has failed, with errno, and exit
- * @what: what has failed
- */
-void die_errno(const char *what)
-{
-	die(FAILED, "%s: %s", what, strerror(errno));
-}
-
 /* ---- The command line ---- */
 
 static void help(const char *usage)
 {
 	if (fputs(usage, stdout) < 0 || fflush(stdout))
 		die_errno("cannot write to standard output");
-	exit(DONE);
+	exit(EXIT_OK);
 }
 
 /**
@@ -267,14 +207,15 @@ int next_option(int argc, char **argv, const struct option *options, const char 
 		help(usage);
 		break;
 	case ':':
-		die(USAGE, "%s needs a value. See: tcp-connect-logger %s --help",
+		die(EXIT_USAGE, "%s needs a value. See: tcp-connect-logger %s --help",
 		    argv[optind - 1], argv[0]);
 	case '?':
-		die(USAGE, "wrong option: %s. See: tcp-connect-logger %s --help",
+		die(EXIT_USAGE, "wrong option: %s. See: tcp-connect-logger %s --help",
 		    argv[optind - 1], argv[0]);
 	case -1:
 		if (optind < argc)
-			die(USAGE, "unexpected argument: %s. See: tcp-connect-logger %s --help",
+			die(EXIT_USAGE,
+			    "unexpected argument: %s. See: tcp-connect-logger %s --help",
 			    argv[optind], argv[0]);
 	}
 	return option;

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "io.h"
 #include "kmsg.h"
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "command.h"
 #include "io.h"
 #include "print.h"
 #include "text.h"
@@ -91,7 +92,7 @@ static void print_json(json_t *json)
 	size_t length = json ? json_dumpb(json, text, sizeof(text), JSON_COMPACT) : 0;
 
 	if (!length || length > sizeof(text))
-		die(FAILED, "cannot write JSON");
+		die(EXIT_FAILED, "cannot write JSON");
 	text_safe(text, length, TEXT_JSON, safe);
 	puts(safe);
 	json_decref(json);
@@ -152,8 +153,8 @@ void print_lost(enum print_form form, const struct message *message)
 		print_json(json_pack("{s:s, s:s, s:I}", "time", time_text(message->usec),
 				     "event", "lost", "count", (json_int_t)message->lost));
 	else
-		say("%llu lines of the kernel's log were overwritten before they were read",
-		    message->lost);
+		pr_err("%llu lines of the kernel's log were overwritten before they were read",
+		       message->lost);
 }
 
 /**
@@ -170,5 +171,5 @@ void print_other(enum print_form form, const struct message *message)
 				     "event", "suppressed", "count", (json_int_t)report->count,
 				     "reason", report->reason));
 	else
-		say("%s", message_text(message));
+		pr_err("%s", message_text(message));
 }

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "io.h"
 #include "kmsg.h"
 #include "source.h"
@@ -212,7 +213,7 @@ static void suspect_journal(struct source *source)
 	bool silent = source->given.record == source->given_before.record;
 
 	if (source->suspect && silent) {
-		say("the journal does not get the records; try sudo, to read them from /dev/kmsg");
+		pr_err("the journal does not get the records; try sudo, to read them from /dev/kmsg");
 		source->check = ~0ULL;
 	}
 	source->suspect = count > source->logged && silent;
@@ -236,7 +237,7 @@ static bool check_journal(struct source *source)
 	if (!blind)
 		return false;
 
-	say("the journal does not get the kernel's lines; reading /dev/kmsg instead");
+	pr_err("the journal does not get the kernel's lines; reading /dev/kmsg instead");
 	sd_journal_close(source->journal);
 	source->journal = NULL;
 	return true;
@@ -278,14 +279,14 @@ static void refuse(bool kmsg, int error)
 	const char *why = "the file's permissions do not allow it";
 
 	if (error != EPERM && error != EACCES)
-		die(FAILED, "cannot read /dev/kmsg: %s", strerror(error));
+		die(EXIT_FAILED, "cannot read /dev/kmsg: %s", strerror(error));
 	if (!kmsg && journal_is_forbidden())
-		die(NOT_PERMITTED,
+		die(EXIT_NOT_PERMITTED,
 		    "only root and the groups adm and systemd-journal may read the log: ask to be added, or try sudo.");
 	if (error == EPERM)
 		why = dmesg_is_restricted() ? "only root may, because kernel.dmesg_restrict is 1" :
 					      "only root may";
-	die(NOT_PERMITTED, "%scannot read /dev/kmsg: %s. Try sudo%s.",
+	die(EXIT_NOT_PERMITTED, "%scannot read /dev/kmsg: %s. Try sudo%s.",
 	    kmsg ? "" : "the journal has no lines of this boot, and you ", why,
 	    kmsg ? ", or do without --kmsg" : "");
 }
@@ -424,7 +425,7 @@ void say_state(bool logging_matters)
 	if (file)
 		fclose(file);
 	if (on == EOF)
-		say("the livepatch is not active; see: tcp-connect-logger status");
+		pr_err("the livepatch is not active; see: tcp-connect-logger status");
 	else if (on == '0' && logging_matters)
-		say("logging is off; to switch it on: tcp-connect-logger enable");
+		pr_err("logging is off; to switch it on: tcp-connect-logger enable");
 }

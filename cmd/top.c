@@ -17,12 +17,14 @@
 #include <tracefs.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "histogram.h"
 #include "io.h"
 #include "rows.h"
 #include "source.h"
 #include "terminal.h"
 #include "text.h"
+#include "verbs.h"
 
 static const char usage[] =
 	"usage: tcp-connect-logger top [OPTION...]\n"
@@ -89,8 +91,8 @@ static int remove_dead(const char *name, void *context)
 static void remove_instance(void)
 {
 	if (tracefs_instance_destroy(instance))
-		say("cannot remove the trace instance %s: %s", tracefs_instance_get_name(instance),
-		    strerror(errno));
+		pr_err("cannot remove the trace instance %s: %s",
+		       tracefs_instance_get_name(instance), strerror(errno));
 	tracefs_instance_free(instance);
 }
 
@@ -128,7 +130,7 @@ static void read_histograms(void)
 	rows_reset();
 	nr_ports = 0;
 	if (!histogram_parse(text, &histogram))
-		die(FAILED, "the kernel's histogram has an unknown format");
+		die(EXIT_FAILED, "the kernel's histogram has an unknown format");
 	missed = histogram.dropped;
 	all_ports = !histogram.ports_dropped;
 	free(text);
@@ -254,12 +256,12 @@ static void draw(struct cells *cells, size_t number, int width)
 
 	set_widths(widths, cells, number, width);
 	if (!table || scols_table_enable_noencoding(table, 1))	/* they are safe already */
-		die(FAILED, "cannot make a table");
+		die(EXIT_FAILED, "cannot make a table");
 	scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
 	for (int i = 0; i < NR_COLUMNS; i++)
 		if (!scols_table_new_column(table, columns[i].name, widths[i],
 					    columns[i].flags))
-			die(FAILED, "cannot make a column");
+			die(EXIT_FAILED, "cannot make a column");
 	for (size_t n = 0; n < number; n++) {
 		struct libscols_line *line = scols_table_new_line(table, NULL);
 
@@ -267,11 +269,11 @@ static void draw(struct cells *cells, size_t number, int width)
 			if (width)
 				text_cut(cells[n].text[i], widths[i]);
 			if (!line || scols_line_set_data(line, i, cells[n].text[i]))
-				die(FAILED, "cannot make a row");
+				die(EXIT_FAILED, "cannot make a row");
 		}
 	}
 	if (scols_print_table_to_string(table, &text))
-		die(FAILED, "cannot print a table");
+		die(EXIT_FAILED, "cannot print a table");
 	printf("%s\n", text);
 	free(text);
 	scols_unref_table(table);
@@ -343,11 +345,11 @@ static unsigned int positive(const char *text, const char *what)
 	unsigned long long number;
 
 	if (!parse_number(text, 86400, &number) || !number)
-		die(USAGE, "%s is a number from 1 to 86400, not %s", what, text);
+		die(EXIT_USAGE, "%s is a number from 1 to 86400, not %s", what, text);
 	return number;
 }
 
-int main(int argc, char **argv)
+int do_top(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "interval", required_argument, NULL, 'i' },
@@ -391,5 +393,5 @@ int main(int argc, char **argv)
 	source_close(source);
 	rows_free();
 	free(ports);
-	return DONE;
+	return EXIT_OK;
 }

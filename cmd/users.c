@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "command.h"
 #include "io.h"
 #include "users.h"
 

@@ -4,6 +4,9 @@
 # unsupported.c instead. A "||" in dkms.conf would not do: DKMS appends its own
 # variables (LLVM=1) to the command, and only the second make would get them.
 
+# dkms-report reads the compiler's errors.
+export LC_ALL := C
+
 modules:
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules || \
 		$(MAKE) -C $(KDIR) M=$(CURDIR) TCL_UNSUPPORTED=y modules

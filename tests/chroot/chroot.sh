@@ -14,6 +14,18 @@ sources=/usr/src/tcp-connect-logger-$version
 # For make: build without BTF
 without_btf=CONFIG_DEBUG_INFO_BTF_MODULES=
 
+# command_alone: install the command as a package that needs no other: its libraries, which it loads
+# when it uses them, are not here, and in a chroot it refuses before that
+command_alone() {
+	dpkg-deb -R /payload/command/*.deb /tmp/command
+	rm -f /tmp/command/DEBIAN/p*
+	sed -i '/^\(Depends\|Breaks\|Replaces\|Recommends\):/d; s/^Version:.*/Version: 999/' \
+		/tmp/command/DEBIAN/control
+	dpkg-deb -b /tmp/command /tmp/command.deb >/dev/null
+	dpkg -i /tmp/command.deb >/dev/null || exit
+	rm -r /tmp/command /tmp/command.deb
+}
+
 # one_kernel: remove all kernels except the first
 one_kernel() {
 	find /lib/modules -mindepth 1 -maxdepth 1 ! -name "$kernel" -exec rm -r {} +

@@ -7,7 +7,7 @@
 # where: chroot
 # on: bookworm
 # on-later: trixie forky sid bullseye
-# payload: deb srpm versions tests/chroot/chroot.sh
+# payload: deb command srpm versions tests/chroot/chroot.sh
 # arguments: "$([ -n "$ALL" ] && echo "'prerm postinst build swapped'" || echo build)" $(built_of "$suite")
 # later: the dpkg and DKMS of the other suites, and rpm at the points at which dpkg is killed: the
 #	scriptlets are the same
@@ -102,6 +102,7 @@ rpms() {
 }
 
 one_kernel
+command_alone
 debs
 rpms
 echo end

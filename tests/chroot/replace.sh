@@ -7,7 +7,7 @@
 # where: chroot
 # on: bookworm
 # on-later: trixie forky sid bullseye
-# payload: deb versions tests/chroot/chroot.sh tests/chroot/versions.sh
+# payload: deb command versions tests/chroot/chroot.sh tests/chroot/versions.sh
 # arguments: $(built_of "$suite")
 # later: the DKMS of the other suites; `build` installs, rebuilds and removes with each of them
 
@@ -15,6 +15,7 @@
 . /payload/versions.sh
 
 one_kernel
+command_alone
 one_after_another deb /payload/*.deb
 succeeds "unpacked: dpkg" dpkg --unpack /payload/versions/99.1.0.deb
 equals "unpacked: dkms status" "tcp-connect-logger/$version, $kernel, x86_64: installed" "$(dkms_status)"

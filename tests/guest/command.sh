@@ -129,27 +129,178 @@ load_and_unload() {
 	exits "reload, not loaded" 0 tcp-connect-logger reload
 	status_is "reload, not loaded" 0 "$is_loaded" enabled off
 
+	since=$(loaded_since)
+	exits "reload, current" 0 tcp-connect-logger reload
+	says "reload, current" "version $version is loaded already, and is what is installed."
+	equals "reload, current: the module that runs is the very same" "$since" "$(loaded_since)"
+
 	echo 1 >$switch
+	another_version
 	exits "reload" 0 tcp-connect-logger reload
-	matches "reload: says what was missed" "tcp-connect-logger: version $version has taken the place of version $version, logging is on; connections were not seen for *.?? s." "$output"
+	matches "reload: says what was missed" "tcp-connect-logger: version $another has taken the place of version $version, logging is on; connections were not seen for *.?? s." "$output"
 	figure "$output"
+	loaded "reload" "$another"
+	curl_logs "reload" 1
+	kept_version
+	exits "reload, and back" 0 tcp-connect-logger reload
 	status_is "reload" 0 "$is_loaded" enabled on
 	loaded "reload"
-	curl_logs "reload" 1
+	curl_logs "reload, and back" 1
 	echo 0 >$switch
 }
 
-# The installed module does not load, so the one that ran is loaded again. To the kernel, the
-# installed one is built for a different kernel.
+# untouched NAME: nothing has touched the module
+untouched() {
+	equals "$1: the module that runs is the very same" "$since" "$(loaded_since)"
+	loaded "$1"
+}
+
+# The options in modprobe.d
+options() {
+	conf=/etc/modprobe.d/rig.conf
+	since=$(loaded_since)
+	echo "options tcp_connect_logger rate_limit=70" >$conf
+	echo 50 >$rate_limit
+	exits "options: reload, current" 0 tcp-connect-logger reload
+	says "options: reload, current" "version $version is loaded already, and is what is installed.
+tcp-connect-logger: rate_limit is 70 now, by the options in modprobe.d or by default; it was 50."
+	equals "options: reload, current: it is" 70 "$(cat $rate_limit)"
+	untouched "options: reload, current"
+	rm $conf
+	another_version
+	exits "options: reload" 0 tcp-connect-logger reload
+	matches "options: reload" "tcp-connect-logger: version $another has *
+tcp-connect-logger: rate_limit is 1000 now, by the options in modprobe.d or by default; it was 70." "$output"
+	kept_version
+	exits "options: reload, and back" 0 tcp-connect-logger reload
+	matches "options: reload, and back" "tcp-connect-logger: version $version has *, logging is off; * s." "$output"
+}
+
+# The administrator's lines in modprobe.d
+forbidden() {
+	conf=/etc/modprobe.d/rig.conf
+	another_version
+	since=$(loaded_since)
+	for line in "blacklist tcp_connect_logger" "install tcp_connect_logger /bin/true"; do
+		echo "$line" >$conf
+		exits "$line: reload" 1 tcp-connect-logger reload
+		says "$line: reload" "$conf has the line \"$line\"; still loaded, logging is off."
+		untouched "$line: reload"
+		tcp-connect-logger unload
+		exits "$line: load" 1 tcp-connect-logger load
+		says "$line: load" "not loaded: $conf has the line \"$line\"."
+		nothing_left "$line: load"
+		rm $conf
+		kept_version
+		loads "$line: not any more"
+		since=$(loaded_since)
+		another_version
+	done
+	kept_version
+}
+
+# alone COMMAND...: in namespaces of its own, as in a container
+alone() {
+	exits "in a container: $*" 1 "$@" tcp-connect-logger unload
+	says "in a container: $*" "cannot unload from a chroot or a container."
+	untouched "in a container: $*"
+}
+
+containers() {
+	since=$(loaded_since)
+	alone unshare --pid --fork --mount-proc
+	alone unshare --user --map-root-user
+	alone unshare --mount sh -c 'mount -o remount,bind,ro /sys && exec "$@"' sh
+	mkdir /tmp/root
+	mount -t tmpfs tmpfs /tmp/root
+	for dir in bin etc lib lib64 proc run sbin sys usr; do
+		mkdir -p /tmp/root/$dir
+		mount --bind /$dir /tmp/root/$dir
+	done
+	alone chroot /tmp/root
+	umount -R /tmp/root
+	exits "no CAP_SYS_MODULE: unload" 4 setpriv --bounding-set -sys_module tcp-connect-logger unload
+	says "no CAP_SYS_MODULE: unload" "cannot unload without the capability CAP_SYS_MODULE."
+	untouched "no CAP_SYS_MODULE: unload"
+}
+
+# hidden DIRECTORY COMMAND...: without what is in the directory
+hidden() {
+	# shellcheck disable=SC2016 # for the inner shell
+	unshare --mount sh -c 'mount -t tmpfs tmpfs "$1" && shift && exec "$@"' sh "$@"
+}
+
+unknown() {
+	chmod 0220 $switch
+	exits "switch not readable: status" 0 as nobody tcp-connect-logger status
+	matches "switch not readable: status" "*
+logging    unknown: $switch: Permission denied
+*" "$output"
+	matches "switch not readable: json" '*"logging": null,*' "$(as nobody tcp-connect-logger status --json)"
+	equals "switch not readable: no metric" 0 \
+		"$(as nobody tcp-connect-logger status --prometheus | grep -c '^tcp_connect_logger_logging')"
+	chmod 0664 $switch
+	exits "no tracefs: status" 0 hidden /sys/kernel/tracing tcp-connect-logger status
+	matches "no tracefs: status" "*
+event      unknown: /sys/kernel/tracing/events: No such file or directory" "$output"
+	matches "no tracefs: json" '*"event": "unknown",*' "$(hidden /sys/kernel/tracing tcp-connect-logger status --json)"
+	exits "livepatches hidden: status" 1 hidden /sys/kernel/livepatch tcp-connect-logger status
+	matches "livepatches hidden: status" "*
+livepatch  unknown: /sys/kernel/livepatch: No data available
+*" "$output"
+}
+
+# One at a time
+at_once() {
+	flock /run/tcp-connect-logger.lock sleep 1000 &
+	holder=$!
+	wait_until 60 fails_quietly flock -n /run/tcp-connect-logger.lock true
+	since=$(loaded_since)
+	for command in load unload reload; do
+		exits "another at work: $command" 1 tcp-connect-logger $command --timeout 1
+		matches "another at work: $command" "tcp-connect-logger: another tcp-connect-logger, process *, is at work; nothing was done within 1 s." "$output"
+	done
+	untouched "another at work"
+	pkill -KILL -P $holder
+	kill -KILL $holder
+	wait
+	another_version
+	begins /tmp/first tcp-connect-logger reload
+	begins /tmp/second tcp-connect-logger reload
+	wait
+	equals "two at once: one reloads, and the other finds that nothing is to do" \
+		"tcp-connect-logger: version $another has taken the place of version $version, logging is off; connections were not seen for N s.
+0
+tcp-connect-logger: version $another is loaded already, and is what is installed.
+0" "$(grep -h -A 1 taken /tmp/first /tmp/second | sed 's/[0-9.]* s\.$/N s./'; grep -h -A 1 already /tmp/first /tmp/second)"
+	kept_version
+	tcp-connect-logger reload >/dev/null
+}
+
+fails_quietly() {
+	! "$@"
+}
+
+# To the kernel, the installed module is built for a different kernel. It says so before the running
+# one is unloaded. But it checks the options only when it loads a module, so with a wrong one, the
+# module that ran is loaded again.
 fallback() {
-	ko=$(modinfo -n tcp_connect_logger)
-	cp "$ko" /root/kept.ko
-	LC_ALL=C sed -i 's/\(vermagic=[^ ]* \)SMP/\1UP /' "$ko"
 	echo 1 >$switch
+	since=$(loaded_since)
+	another_version
+	LC_ALL=C sed -i 's/\(vermagic=[^ ]* \)SMP/\1UP /' "$ko"
+	exits "another kernel's module: reload" 1 tcp-connect-logger reload --fallback /root/kept.ko
+	says "another kernel's module: reload" "Exec format error; still loaded, logging is on. The reason may be in: journalctl -k -g tcp_connect_logger"
+	untouched "another kernel's module: reload"
+	kept_version
+
+	another_version
+	echo "options tcp_connect_logger rate_limit=nonsense" >/etc/modprobe.d/rig.conf
 	exits "fallback" 1 tcp-connect-logger reload --fallback /root/kept.ko
-	matches "fallback: says so" "tcp-connect-logger: not loaded: *
+	equals "fallback: says so" "tcp-connect-logger: not loaded: Invalid argument. The reason may be in: journalctl -k -g tcp_connect_logger
 tcp-connect-logger: version $version is loaded again instead, logging is on." "$output"
-	cp /root/kept.ko "$ko"
+	rm /etc/modprobe.d/rig.conf
+	kept_version
 	loaded "fallback"
 	curl_logs "fallback" 1
 	echo 0 >$switch
@@ -248,6 +399,13 @@ in_transition() {
 	exits "stalled load: unload" 0 tcp-connect-logger unload
 	equals "stalled load: unload says nothing" "" "$output"
 	gone "stalled load: unload"
+	begins /tmp/load tcp-connect-logger load
+	wait_until 120 grep -q 1 $patch/transition
+	pkill -INT -x tcp-connect-log
+	wait
+	equals "interrupted load: says so" "tcp-connect-logger: interrupted; the livepatch is in transition: enabled for some tasks, not yet for all.
+1" "$(cat /tmp/load)"
+	exits "interrupted load: unload" 0 tcp-connect-logger unload
 	exits "stalled load" 5 tcp-connect-logger load --timeout 10
 	matches "stalled load: names the task, taken back" "tcp-connect-logger: some tasks would not take the livepatch within 10 s: it is not loaded. These tasks:
   [1-9]* stall
@@ -305,7 +463,12 @@ completion
 states_off_and_on
 users
 load_and_unload
+options
+forbidden
 fallback
+containers
+unknown
+at_once
 disabled_by_hand
 bypassed
 replaced

@@ -7,7 +7,7 @@
 # where: systemd
 # on: bookworm
 # from: saved install
-# payload: deb versions warm tests/guest/system.sh tests/guest/versions.sh
+# payload: deb command versions warm tests/guest/system.sh tests/guest/versions.sh
 # arguments: "'$ALL'"
 # later: a power cut during an install, and during an upgrade after it is unpacked; `killed` kills
 #	dpkg at all these points in `make test`, and `upgrade` cuts a build
@@ -19,7 +19,8 @@
 
 # cut_at STAGE POINT FILE
 cut_at() {
-	power_cut "$1" "$2" apt-get -y -o Dpkg::Use-Pty=0 --allow-downgrades install "$3"
+	# shellcheck disable=SC2046 # two files
+	power_cut "$1" "$2" apt-get -y -o Dpkg::Use-Pty=0 --allow-downgrades install $(both "$3")
 }
 
 # after_cut NAME RUNNING: what works after the boot
@@ -53,7 +54,6 @@ first)
 		succeeds "before: purge" apt_get purge $package $tools
 		cut_at installed build "$deb"
 	else
-		succeeds "before: without the tools" apt_get remove $tools
 		switched_on
 		cut_at prerm prerm /payload/versions/$other.deb
 	fi
@@ -72,7 +72,8 @@ prerm)
 	after_cut "cut in prerm" "$this"
 	fails "cut in prerm: dpkg --configure -a is not enough" dpkg --configure -a
 	matches "cut in prerm: it says what to do" "*you should*reinstall it before attempting configuration*" "$output"
-	succeeds "cut in prerm: apt install --reinstall" apt_get install --reinstall /payload/versions/$other.deb
+	# shellcheck disable=SC2046 # two files
+	succeeds "cut in prerm: apt install --reinstall" apt_get install --reinstall $(both /payload/versions/$other.deb)
 	swapped "cut in prerm" "$this" $other
 	is "cut in prerm, and reinstalled" $other $other
 	if [ -z "$1" ]; then

@@ -50,8 +50,7 @@ installed() {
 	mark
 	succeeds "install: apt, by name, what needs it" apt_get install $tools
 	matches "install: says what is running and what to do" "*
-tcp-connect-logger: loaded, logging is off. To switch: tcp-connect-logger enable, or disable; to see the connections: tcp-connect-logger follow
-*" "$output"
+tcp-connect-logger: loaded, logging is off. To switch: tcp-connect-logger enable, or disable; to see the connections: tcp-connect-logger follow*" "$output"
 	equals "install: the line" "<6>tcp_connect_logger: loaded, logging disabled" "$(log)"
 	in_dkms "install" "$kernel"
 	equals "install: DKMS itself says so" "$(dkms status tcp-connect-logger)" "$(dkms_status)"

@@ -9,7 +9,7 @@
 # where: systemd
 # on: bookworm
 # from: saved install
-# payload: deb versions module warm tests/guest/system.sh tests/guest/versions.sh
+# payload: deb command versions module warm tests/guest/system.sh tests/guest/versions.sh
 # arguments: "'$ALL'"
 # later: a version that does not build, an upgrade in a chroot, dpkg killed: `replace`, `build` and
 #	`killed` test these in a chroot, without a running module, in `make test`
@@ -28,7 +28,8 @@ file_of() {
 
 to() {
 	mark
-	succeeds "$1: apt" apt_get install --allow-downgrades "$(file_of "$2")"
+	# shellcheck disable=SC2046 # two files
+	succeeds "$1: apt" apt_get install --allow-downgrades $(both "$(file_of "$2")")
 }
 
 not_built() {
@@ -86,7 +87,7 @@ killed() {
 	since=$(loaded_since)
 	stop_at_point unpacked
 	begin_and_stop "killed: it comes there" apt-get -y -o Dpkg::Use-Pty=0 install \
-		/payload/versions/99.4.0.deb
+		/payload/versions/99.4.0.deb /payload/versions/99.4.0.command.deb
 	kill_stopped
 	matches "killed: the package is not configured" "install ok unpacked" \
 		"$(dpkg-query -Wf '${Status}' $package)"
@@ -100,8 +101,6 @@ killed() {
 	is "killed, and configured" 99.4.0 99.4.0
 }
 
-# The tools depend on the version of the package, so remove them first.
-succeeds "without the tools: apt" apt_get remove $tools
 options="$(cat $conffile)
 options tcp_connect_logger enabled=1"
 echo "$options" >$conffile

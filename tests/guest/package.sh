@@ -73,7 +73,18 @@ second_boot() {
 	succeeds "remove: apt" apt_get remove $package
 	nothing_left "remove"
 	not_in_dkms "remove"
-	equals "remove: the options are left" "$conffile" "$(files_of_ours | grep -v -e /dpkg/ -e /deb-systemd-helper -e /doc/)"
+	equals "remove: the options are left, and the command's package" "$conffile" \
+		"$(files_of_ours | grep -v -e /dpkg/ -e /deb-systemd-helper -e /doc/ -e -metrics |
+			grep -v -x -F "$(dpkg -L $tools)")"
+	exits "remove: the command" 3 tcp-connect-logger status
+	missing="the package tcp-connect-logger-dkms, which has the module, is not installed: apt install tcp-connect-logger-dkms, or dnf install tcp-connect-logger-dkms"
+	equals "remove: the command says what is missing" "package    $version
+kernel     $kernel: not built: $missing
+module     not loaded
+livepatch  not loaded
+logging    no switch" "$output"
+	exits "remove: load" 1 tcp-connect-logger load
+	equals "remove: load says what is missing" "tcp-connect-logger: $missing" "$output"
 	curl_logs "remove" 0
 	healthy "remove"
 
@@ -122,6 +133,53 @@ tcp-connect-logger: version $version is loaded already, and is what is installed
 	loaded "after it"
 	in_dkms "after it" "$kernel"
 	healthy "after it"
+	locked
+}
+
+# as_it_was NAME: nothing has touched the module
+as_it_was() {
+	loaded "$1"
+	equals "$1: the module that runs is the very same" "$since" "$(loaded_since)"
+	curl_logs "$1: logging goes on" 1
+}
+
+# refuses NAME VERB WHY: it says so, and the module stays
+refuses() {
+	exits "$1" 1 tcp-connect-logger "$2"
+	equals "$1: says" "tcp-connect-logger: $3" "$output"
+	as_it_was "$1"
+}
+
+# locked: what the kernel allows only until the next boot
+locked() {
+	since=$(loaded_since)
+	as_it_was "before lockdown"
+	another_version
+	echo integrity >/sys/kernel/security/lockdown
+	refuses "lockdown: reload" reload "lockdown (integrity) refuses $ko, which is not signed; still loaded, logging is on."
+	kept_version
+	ko=$(modinfo -n tcp_connect_logger)
+	exits "lockdown: reload of what is loaded" 0 tcp-connect-logger reload
+	LC_ALL=C sed -i "s/\([^a-z]version=\)$version/\1${version%?}9/" "$ko"
+	exits "lockdown: a changed file" 1 tcp-connect-logger reload
+	matches "lockdown: a changed file: says" "tcp-connect-logger: * refuses $ko, *; still loaded, logging is on.*" "$output"
+	as_it_was "lockdown: a changed file"
+
+	echo 1 >/proc/sys/kernel/modules_disabled
+	why="kernel.modules_disabled is 1: no module can be loaded or removed until the next boot"
+	refuses "modules_disabled: reload" reload "$why; still loaded, logging is on."
+	refuses "modules_disabled: unload" unload "$why; still loaded, logging is on."
+	fails "modules_disabled: modprobe -r" modprobe -r tcp_connect_logger
+	as_it_was "modules_disabled: modprobe -r"
+	kept_version
+	succeeds "modules_disabled: apt does not fail" apt_get remove $package
+	matches "modules_disabled: apt: says so" "*
+tcp-connect-logger: $why; still loaded, logging is on.
+tcp-connect-logger: the module stays in the running kernel.
+*" "$output"
+	as_it_was "modules_disabled: apt"
+	succeeds "modules_disabled: apt install" apt_get install "$deb"
+	as_it_was "modules_disabled: apt install"
 }
 
 # Booted as with Secure Boot: the kernel accepts only modules signed with an enrolled key.
@@ -130,8 +188,19 @@ third_boot() {
 	curl_logs "key not enrolled" 0
 	note "units that fail at such a boot: $(failed_units)"
 	exits "key not enrolled: load" 1 tcp-connect-logger load
-	equals "key not enrolled: says what to do" \
-		"tcp-connect-logger: Secure Boot does not accept the key that DKMS signs with. Enrol it with mokutil --import /var/lib/dkms/mok.pub, reboot, and confirm it there." "$output"
+	refused="tcp-connect-logger: not loaded: signature enforcement (module.sig_enforce) refuses $(modinfo -n tcp_connect_logger)"
+	equals "key not enrolled: says which, and why it cannot be" \
+		"$refused, because the kernel does not know the key \"DKMS module signing key\", which signed it. No key can be enrolled on this machine, because it has not booted with UEFI." "$output"
+	mount -t tmpfs tmpfs /sys/firmware
+	mkdir /sys/firmware/efi
+	exits "key not enrolled, UEFI: load" 1 tcp-connect-logger load
+	equals "key not enrolled, UEFI: says what to do" \
+		"$refused, because the kernel does not know the key \"DKMS module signing key\", which signed it. Enrol the key with mokutil --import /var/lib/dkms/mok.pub, reboot, and confirm it there." "$output"
+	umount /sys/firmware
+	another_version
+	exits "not signed: load" 1 tcp-connect-logger load
+	equals "not signed: says so" "$refused, which is not signed." "$output"
+	kept_version
 	nothing_left "key not enrolled, still"
 
 	succeeds "purge: apt" apt_get purge $package $tools

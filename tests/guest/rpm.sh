@@ -8,7 +8,7 @@
 #
 # where: systemd
 # on: bookworm
-# payload: deb rpm versions module warm tests/guest/system.sh tests/guest/versions.sh
+# payload: deb command rpm versions module warm tests/guest/system.sh tests/guest/versions.sh
 # arguments: "'$ALL'"
 # later: a reboot, a reinstall, another release, an erase that stalls: the module and `maintain` are
 #	the same as in the .deb, and `rpms` tests rpm and DKMS
@@ -24,7 +24,8 @@ to() {
 	mark
 	other_file=/payload/versions/$2.rpm
 	[ "$2" != "$this" ] || other_file=$file
-	succeeds "$1: rpm" rpm -U --oldpackage "$other_file"
+	# shellcheck disable=SC2046 # two files
+	succeeds "$1: rpm" rpm -U --oldpackage $(both "$other_file")
 }
 
 # Verify the installed files; the administrator may change configuration files.
@@ -45,9 +46,8 @@ by_name() {
 	EOF
 	mark
 	succeeds "install: dnf, by name, what needs it" dnf -y install $tools
-	# The message comes before the files of the tools are installed
 	matches "install: says what is running and what to do" "*
-*tcp-connect-logger: loaded, logging is off. To switch: tcp-connect-logger enable, or disable; to see the connections: journalctl -k -f -g tcp_connect_logger
+*tcp-connect-logger: loaded, logging is off. To switch: tcp-connect-logger enable, or disable; to see the connections: tcp-connect-logger follow
 *" "$output"
 	equals "install: the line" "<6>tcp_connect_logger: loaded, logging disabled" "$(log)"
 	rm -rf /etc/yum.repos.d/rig.repo /var/cache/dnf
@@ -61,8 +61,10 @@ first_boot() {
 	fails "before: rpm does not install what needs others" rpm -i "$file"
 	equals "before: these" "dkms >= 2.8.4
 kmod
+tcp-connect-logger >= $this-1
 udev" "$(echo "$output" | sed -n "s! is needed by $package-.*!!p" | sed 's/^\t//; \!^/bin/sh!d' | sort -u)"
 	succeeds "before: what the guest has of it" rpm -i /payload/debian.rpm
+	fails "before: nor without the command" rpm -i "$file"
 	matches "before: the key of the package is not known" "*: digests SIGNATURES NOT OK" "$(rpm -K "$file")"
 	# DKMS then uses Fedora's directory for modules
 	sed -i 's/^ID=.*/ID=fedora/' /usr/lib/os-release
@@ -110,7 +112,7 @@ tcp-connect-logger: the module stays in the running kernel.
 	not_in_dkms "stalled erase"
 	loaded "stalled erase" $other
 	curl_logs "stalled erase: logging goes on" 1
-	equals "stalled erase: the options are left" $conffile.rpmsave "$(files_of_ours)"
+	equals "stalled erase: the options are left" $conffile.rpmsave "$(files_of_ours | grep rpmsave)"
 	equals "stalled erase: as they were" "$options" "$(cat $conffile.rpmsave)"
 	rmmod stall
 	healthy "stalled erase"
@@ -127,6 +129,9 @@ tcp-connect-logger: the module stays in the running kernel.
 
 erase() {
 	succeeds "erase: rpm" rpm -e $package
+	exits "erase: the command stays" 3 tcp-connect-logger status
+	matches "erase: it says what is missing" "*not built: the package tcp-connect-logger-dkms, which has the module, is not installed: *" "$output"
+	succeeds "erase: rpm, the command" rpm -e $tools
 	rm -f $conffile.rpmsave
 	nothing_left "erase"
 	not_in_dkms "erase"
@@ -145,9 +150,7 @@ options tcp_connect_logger enabled=1"
 	echo "$options" >$conffile
 	tcp-connect-logger enable
 	is "boot" "$this" "$this"
-	fails "the module does not go before what needs it" rpm -e $package
-	succeeds "what needs it goes alone" rpm -e $tools
-	is "without the tools" "$this" "$this"
+	fails "the command does not go before what needs it" rpm -e $tools
 	[ -z "$all" ] || same_again
 	upgrade
 	[ -z "$all" ] || stalled_erase

@@ -8,7 +8,7 @@
 
 # shellcheck disable=SC2034 # for those who source this
 package=tcp-connect-logger-dkms tools=tcp-connect-logger
-deb=$(echo /payload/*.deb)
+deb=$(echo /payload/*-dkms_*.deb)
 version=$(dpkg-deb -f "$deb" Version)
 kernel=$(uname -r)
 stage_file=/root/stage
@@ -105,6 +105,29 @@ kernel     $kernel: ${6:-built, version $version, signed by DKMS module signing 
 module     $3
 livepatch  $4
 logging    $5$counters$events" "$(echo "$output" | sed '/^counters/s/[0-9][0-9]*/N/g')"
+}
+
+# both FILE: it, and the package of the command that belongs to it
+both() {
+	case $1 in
+	*/versions/*) echo "$1 ${1%.*}.command.${1##*.}" ;;
+	*.deb) echo "$1" /payload/command/*.deb ;;
+	*) echo "$1" /payload/command/*.rpm ;;
+	esac
+}
+
+# another_version: change the version in the installed module, in its file only; kept_version puts
+# it back. Without its signature, because the kernel refuses a wrong one.
+another_version() {
+	ko=$(modinfo -n tcp_connect_logger)
+	another=${version%?}9
+	cp "$ko" /root/kept.ko
+	strip -g "$ko"
+	LC_ALL=C sed -i "s/\([^a-z]version=\)$version/\1$another/" "$ko"
+}
+
+kept_version() {
+	cp /root/kept.ko "$ko"
 }
 
 # curl_logs NAME COUNT: a real curl to a real server is logged COUNT times: 0 or 1

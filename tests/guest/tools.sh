@@ -148,7 +148,7 @@ of_one_process() {
 }
 
 the_follower_waits() {
-	follower=$(pgrep -x follow) && waits "$follower"
+	follower=$(pgrep -f '^tcp-connect-logger follow') && waits "$follower"
 }
 
 # follow ends when its reader does, even if no further line comes.
@@ -254,7 +254,7 @@ usage() {
 	connection -n alpha blocking 127.0.0.1 9
 	wait_until 120 lines adm 1
 	equals "follow by one of adm" "TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/adm)"
-	pkill -x -TERM follow
+	pkill -TERM -f '^tcp-connect-logger follow'
 	wait
 }
 
@@ -581,9 +581,6 @@ prometheus() {
 systemctl stop rsyslog.socket syslog.socket rsyslog auditd 2>/dev/null
 for_all_kinds
 unpack tcp-connect-logger-dkms
-exits "without the package" 1 tcp-connect-logger follow
-equals "without the package: says" \
-	"tcp-connect-logger: follow is in another package: apt install tcp-connect-logger, or dnf install tcp-connect-logger" "$output"
 unpack tcp-connect-logger
 
 starts early tcp-connect-logger follow

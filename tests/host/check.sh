@@ -26,14 +26,20 @@ parsers="cmd/histogram.c cmd/message.c cmd/record.c cmd/text.c"
 # shellcheck disable=SC2086 # words
 {
 	succeeds "unit tests compile" gcc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -pthread \
-		$sanitize -o "$dir/unit" tests/host/unit.c cmd/io.c $parsers
+		$sanitize -o "$dir/unit" tests/host/unit.c cmd/command.c cmd/io.c $parsers
 	succeeds "unit tests compile without sanitizers" gcc -std=gnu11 -D_GNU_SOURCE -O1 -g -pthread \
-		-o "$dir/unit-plain" tests/host/unit.c cmd/io.c $parsers
+		-o "$dir/unit-plain" tests/host/unit.c cmd/command.c cmd/io.c $parsers
 	succeeds "the fuzzers compile" clang -std=gnu11 -O1 -g -Wall -Wextra -Werror -D_GNU_SOURCE \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o "$dir/fuzz" \
 		tests/host/fuzz.c $parsers
 }
 "$dir/unit" || not_ok "unit tests end"
+
+# shellcheck disable=SC2046,SC2086 # words
+succeeds "the command's unit tests compile" gcc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror \
+	$sanitize -DVERSION='"1"' -DMAINTAIN='"/none"' -o "$dir/command" tests/host/command.c \
+	cmd/environment.c cmd/state.c cmd/command.c cmd/text.c $(pkg-config --cflags --libs libkmod)
+"$dir/command" || not_ok "the command's unit tests end"
 
 # For FUZZ seconds each, or with 20,000 inputs. What FUZZ finds stays in build/fuzz.
 kept=$dir
@@ -48,16 +54,53 @@ for corpus in tests/host/corpus/*; do
 		-artifact_prefix="$kept/$target-" "$kept/corpus-$target" "$corpus"
 done
 
-succeeds "the tools compile with -Werror" make -s tools build="$dir/tools" CFLAGS="-O2 -g -Werror"
+succeeds "the command compiles with -Werror" make -s tools build="$dir/tools" CFLAGS="-O2 -g -Werror"
+succeeds "the libraries have what it loads from them" make -s "$dir/tools/linked" build="$dir/tools"
+"$dir/tools/completions" bash >"$dir/completion.bash"
 kmsg='-DKMSG=\"/proc/self/fd/9\"'
-succeeds "the tools compile with ASan and UBSan" make -s tools build="$dir/kmsg" CPPFLAGS="$kmsg" \
+succeeds "the command compiles with ASan and UBSan" make -s tools build="$dir/kmsg" CPPFLAGS="$kmsg" \
 	CFLAGS="-O1 -g -Werror $sanitize" LDFLAGS="$sanitize"
-succeeds "the tools compile for valgrind" make -s tools build="$dir/valgrind" CPPFLAGS="$kmsg" \
+succeeds "the command compiles for valgrind" make -s tools build="$dir/valgrind" CPPFLAGS="$kmsg" \
 	CFLAGS="-O1 -g"
 succeeds "tests/host/feed.c compiles with -Werror" gcc -D_GNU_SOURCE -O2 -Wall -Wextra -Werror \
 	-o "$dir/feed" tests/host/feed.c
 # shellcheck source=tests/host/readers.sh
 . tests/host/readers.sh
+
+# The completions
+offers_words() {
+	"$dir/tools/completions" bash | sed -n "s/^\t\*-$1) words=\"\(.*\)\" ;;/\1/p" | tr ' ' '\n' | sort
+}
+for verb in follow top; do
+	equals "$verb: the table has what its --help has" \
+		"$("$dir/tools/tcp-connect-logger" $verb --help | sed -n 's/^  \(--[a-z]*\).*/\1/p' | sort)" \
+		"$(offers_words $verb)"
+done
+"$dir/tools/completions" zsh >"$dir/_tcp-connect-logger"
+"$dir/tools/completions" fish >"$dir/tcp-connect-logger.fish"
+if command -v zsh >/dev/null; then
+	reports_nothing "zsh, of its completion" zsh -n "$dir/_tcp-connect-logger"
+else
+	skip "zsh's completion" "there is no zsh"
+fi
+# fish_offers WORD...: without the descriptions
+fish_offers() {
+	fish -c "source $dir/tcp-connect-logger.fish; complete -C 'tcp-connect-logger $*'" | cut -f 1 | tr '\n' ' '
+}
+if command -v fish >/dev/null; then
+	equals "fish: verbs" "disable enable follow load reload status top unload " "$(fish_offers)"
+	equals "fish: options of status" "--json --prometheus " "$(fish_offers status --)"
+	equals "fish: options of reload" "--fallback --timeout " "$(fish_offers reload --)"
+else
+	skip "fish's completion" "there is no fish"
+fi
+
+# Neither a translated make nor a translated compiler gets to dkms-report.
+mkdir -p "$dir/headers" "$dir/dkms/6.1/x/log"
+# shellcheck disable=SC2016 # for make and its shell
+printf 'modules:\n\t@echo "LC_ALL=$$LC_ALL"\n' >"$dir/headers/Makefile"
+equals "DKMS's build speaks one language" "LC_ALL=C" \
+	"$(LC_ALL=de_DE.UTF-8 make -s -f src/dkms.mk KDIR="$dir/headers" --no-print-directory | sort -u)"
 
 for program in connect storm cost nap sequence; do
 	succeeds "tests/guest/$program.c compiles with -Werror" gcc -O2 -Wall -Wextra -Werror \
@@ -65,13 +108,18 @@ for program in connect storm cost nap sequence; do
 done
 
 # shellcheck disable=SC2046 # lists
-reports_nothing shellcheck shellcheck -x cmd/completion.bash tests/guest/*.host \
+reports_nothing shellcheck shellcheck -x "$dir/completion.bash" tests/guest/*.host \
 	$(grep -rlE '^#!/bin/(busybox )?sh' --exclude-dir=.git --exclude-dir=build --exclude-dir=dist .)
 # shellcheck disable=SC2046
 reports_nothing checkpatch checkpatch \
 	$(find "$PWD/src" "$PWD/tests/modules" -name '*.[ch]' ! -name '*.mod.c' ! -name trace.h)
+# shellcheck disable=SC2046
 reports_nothing "checkpatch of what is no kernel's" checkpatch \
-	--ignore PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE "$PWD"/cmd/*.[ch]
+	--ignore PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE \
+	$(find "$PWD/cmd" -name '*.[ch]' ! -name lazy.c)
+reports_nothing "checkpatch of the macros that define functions" checkpatch \
+	--ignore COMPLEX_MACRO,MACRO_WITH_FLOW_CONTROL,PARENTHESIS_ALIGNMENT,SPACING \
+	"$PWD/cmd/lazy.c"
 # checkpatch does not know how the kernel's own trace events are written.
 reports_nothing "checkpatch of the trace event" checkpatch \
 	--ignore PARENTHESIS_ALIGNMENT,OPEN_ENDED_LINE "$PWD/src/trace.h"
@@ -127,12 +175,11 @@ messages() {
 		sed 's/^[ ,]*//; s/ *$//' | awk 'length > 6' | sort -u
 }
 # Strings of several lines become one.
-cat src/*.[ch] cmd/* packaging/* | tr '\n' ' ' |
+cat src/*.[ch] cmd/* fleet/* packaging/* | tr '\n' ' ' |
 	sed 's/"[[:space:]]*\\\{0,1\}[[:space:]]*"/ /g; s/%[a-z0-9]*/ /g' | tr -s ' \t' ' ' >"$dir/sources"
-equals "troubleshooting quotes messages that exist; these are the kernel's, modprobe's and dpkg's" \
+equals "troubleshooting quotes messages that exist; these are the kernel's, modprobe's, dpkg's and rsyslog's" \
 	"Device or resource busy
-Key was rejected by service
-modprobe:
+authentication error
 module has bad taint, not creating trace events
 tainting kernel
 you should reinstall it" "$(messages | while IFS= read -r message; do

@@ -63,7 +63,7 @@ files_of_rpm() {
 
 comparable() {
 	grep -v -e /usr/share/doc/ -e /usr/share/licenses/ -e /usr/share/lintian/ -e /.build-id/ |
-		sed 's! /lib/! /usr/lib/!; s!\(/\(follow\|top\)\) .*!\1!' | sort
+		sed 's! /lib/! /usr/lib/!; s!\(sbin/tcp-connect-logger\) .*!\1!; s!zsh/vendor-completions!zsh/site-functions!' | sort
 }
 
 scriptlets() {
@@ -92,6 +92,7 @@ equals "the administrator's file is the one that is kept" /etc/modprobe.d/tcp-co
 	"$(rpm -qp --qf '[%{FILENAMES} %{FILEFLAGS:fflags}\n]' "$rpm" | sed -n 's/ cn$//p')"
 equals "the .rpm needs" "dkms >= 2.8.4
 kmod
+tcp-connect-logger >= $version-1
 udev" "$(rpm -qp --requires "$rpm" | grep -v -e '^/bin/sh$' -e '^rpmlib(' -e '^config(' | sort -u)"
 equals "the .rpm is for" noarch "$(rpm -qp --qf '%{ARCH}' "$rpm")"
 equals "the .rpm's changelog begins as the .deb's" \

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# readers.sh - follow and top with a /dev/kmsg of their own, to be sourced by check.sh: $dir/kmsg
-# and $dir/valgrind have programs that read what $dir/feed writes
+# readers.sh - follow and top with a /dev/kmsg of their own, to be sourced by check.sh: the commands
+# in $dir/kmsg and $dir/valgrind read what $dir/feed writes
 
 # entry LEVEL SEQUENCE LINE
 entry() {
@@ -21,11 +21,9 @@ entries() {
 	entry 6 11 "$name pid=6 uid=0 comm=\\x5cx1b[31m\\x5cxe2\\x5cx80\\x5cxae -> 192.0.2.1:80"
 }
 
-# fed PROGRAM OPTION...: what it writes, with its errors
+# fed OPTION...: the output of follow, with its errors
 fed() {
-	program=$1
-	shift
-	entries | "$dir/feed" "$dir/$program" --kmsg "$@" 2>&1
+	entries | "$dir/feed" "$dir/kmsg/tcp-connect-logger" follow --kmsg "$@" 2>&1
 }
 
 # many: more than the buffers of a blocked output have room for
@@ -35,7 +33,7 @@ many() {
 }
 
 blocked() {
-	many | "$dir/feed" -b "$dir/kmsg/follow" --kmsg "$@"
+	many | "$dir/feed" -b "$dir/kmsg/tcp-connect-logger" follow --kmsg "$@"
 }
 
 not_active="tcp-connect-logger: the livepatch is not active; see: tcp-connect-logger status"
@@ -51,7 +49,7 @@ TIME pid=3 uid=4294967295 comm=\\xf4\\x90\\x80\\x80 -> 192.0.2.1:80
 TIME pid=6 uid=0 comm=\\x1b[31m\\xe2\\x80\\xae -> 192.0.2.1:80
 tcp-connect-logger: 3 lines of the kernel's log were overwritten before they were read
 tcp-connect-logger: 7 connections not logged (rate_limit=1000)" \
-	"$(fed kmsg/follow | other_lines | sed 's/^2[0-9-]*T[0-9:.]*Z /TIME /' | LC_ALL=C sort)"
+	"$(fed | other_lines | sed 's/^2[0-9-]*T[0-9:.]*Z /TIME /' | LC_ALL=C sort)"
 user=$(getent passwd 0 | cut -d : -f 1)
 of() {
 	printf '{"pid":%s,"uid":%s,"user":%s,"comm":"%s","family":"%s","daddr":"%s","dport":%s}\n' "$@"
@@ -62,12 +60,12 @@ equals "follow --json: records, and objects for what was lost and suppressed" \
 	of 3 4294967295 null ���� AF_INET 192.0.2.1 80
 	printf '%s\n' '{"event":"lost","count":3}' '{"event":"suppressed","count":7,"reason":"rate_limit=1000"}'
 	of 6 0 "\"$user\"" '\u001B[31m\u202e' AF_INET 192.0.2.1 80)" \
-	"$(fed kmsg/follow --json | other_lines | sed 's/"time":"2[0-9-]*T[0-9:.]*Z",//')"
-equals "follow --comm: the empty name" 1 "$(fed kmsg/follow --comm '' | grep -c 'comm= ')"
+	"$(fed --json | other_lines | sed 's/"time":"2[0-9-]*T[0-9:.]*Z",//')"
+equals "follow --comm: the empty name" 1 "$(fed --comm '' | grep -c 'comm= ')"
 succeeds "follow: SIGTERM ends it while nobody reads its output" blocked
 succeeds "follow --json: SIGTERM ends it while nobody reads its output" blocked --json
 equals "top: every line of one interval is counted" "connections 20000, rows 1" \
-	"$(many | "$dir/feed" -w "$dir/kmsg/top" --kmsg --count 1 --interval 3 2>/dev/null | head -n 1)"
+	"$(many | "$dir/feed" -w "$dir/kmsg/tcp-connect-logger" top --kmsg --count 1 --interval 3 2>/dev/null | head -n 1)"
 
 # on_terminal COLUMNS TERM: a table of top, as a terminal gets it
 on_terminal() {
@@ -77,7 +75,7 @@ on_terminal() {
 		entry 6 2 "$name pid=1 uid=0 comm=a -> [2001:db8:1111:2222:3333:4444:5555:6666]:65535"
 		entry 6 3 "$name pid=1 uid=0 comm=\\x5cxff\\x5cxff\\x5cxff\\x5cxff\\x5cxff\\x5cxff\\x5cxff\\x5cxff\\x5cxff\\x5cxff -> [2001:db8:1111:2222:3333:4444:5555:6666]:65535"
 	} >"$dir/entries"
-	script -qefc "stty cols $1 rows 24; TERM=$2 LC_ALL=C.UTF-8 '$dir/feed' -w '$dir/kmsg/top' --kmsg --count 1 --interval 1 <'$dir/entries' 2>/dev/null" \
+	script -qefc "stty cols $1 rows 24; TERM=$2 LC_ALL=C.UTF-8 '$dir/feed' -w '$dir/kmsg/tcp-connect-logger' top --kmsg --count 1 --interval 1 <'$dir/entries' 2>/dev/null" \
 		"$dir/typescript" </dev/null >/dev/null 2>&1
 	tr -d '\r' <"$dir/typescript" | sed '/^Script /d'
 }
@@ -98,15 +96,15 @@ equals "top on a dumb terminal: no escape sequences" "" "$(printf '%s\n' "$scree
 
 # The command line
 for verb in follow top; do
-	succeeds "$verb -h" "$dir/kmsg/$verb" -h
-	exits "$verb --help, not written" 1 sh -c "'$dir/kmsg/$verb' --help >/dev/full"
-	exits "$verb: an option with an escape sequence" 2 "$dir/kmsg/$verb" "$(printf -- '--\033[31m')"
+	succeeds "$verb -h" "$dir/kmsg/tcp-connect-logger" "$verb" -h
+	exits "$verb --help, not written" 1 sh -c "'$dir/kmsg/tcp-connect-logger' $verb --help >/dev/full"
+	exits "$verb: an option with an escape sequence" 2 "$dir/kmsg/tcp-connect-logger" "$verb" "$(printf -- '--\033[31m')"
 	equals "$verb: an option with an escape sequence: it is not printed" "" \
 		"$(printf '%s\n' "$output" | grep "$(printf '\033')")"
 done
-exits "command --help, not written" 1 sh -c "sh cmd/tcp-connect-logger --help >/dev/full"
+exits "command --help, not written" 1 sh -c "'$dir/kmsg/tcp-connect-logger' --help >/dev/full"
 refused() {
-	exits "follow $1" 2 "$dir/kmsg/follow" "$1"
+	exits "follow $1" 2 "$dir/kmsg/tcp-connect-logger" follow "$1"
 	matches "follow $1: says" "tcp-connect-logger: $2" "$output"
 }
 refused --net=::ffff:192.0.2.0/120 "no record matches *: IPv4-mapped addresses are recorded as IPv4. Use 192.0.2.0/24"
@@ -116,14 +114,14 @@ refused '--comm=a[z-a]' "no name matches *"
 refused '--comm=a\' "no name matches *"
 refused --pid=0 "a process ID is a number from 1 to 4194304, not 0"
 for pattern in 'abcdefghijklmno' '*abcdefghijklmno*' '[!a]' '[[:alpha:]]*' ''; do
-	equals "follow --comm=$pattern: is accepted" "" "$(fed kmsg/follow --comm="$pattern" 2>&1 | grep 'no name')"
+	equals "follow --comm=$pattern: is accepted" "" "$(fed --comm="$pattern" 2>&1 | grep 'no name')"
 done
 
 # What no sanitizer sees
 memcheck="valgrind -q --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=9"
 checked() {
 	# shellcheck disable=SC2086 # words
-	entries | "$dir/feed" $memcheck "$dir/valgrind/follow" --kmsg "$@"
+	entries | "$dir/feed" $memcheck "$dir/valgrind/tcp-connect-logger" follow --kmsg "$@"
 }
 succeeds "valgrind: follow" checked
 succeeds "valgrind: follow --json" checked --json

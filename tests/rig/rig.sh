@@ -26,8 +26,8 @@ timeout=3000	# seconds, for a chroot or one boot of a guest
 
 rig_packages="apt-utils build-essential clang cpio createrepo-c curl debhelper e2fsprogs fakeroot
 	gdb-minimal gpg gpg-agent libbpf-dev libclang-rt-dev libelf-dev libjansson-dev
-	libncurses-dev libsmartcols-dev libsystemd-dev libtraceevent-dev libtracefs-dev lintian
-	mmdebstrap pkgconf qemu-system-x86 qemu-utils rpm rpmlint shellcheck valgrind zlib1g-dev"
+	libkmod-dev libncurses-dev libsmartcols-dev libsystemd-dev libtraceevent-dev libtracefs-dev
+	lintian mmdebstrap pkgconf qemu-system-x86 qemu-utils rpm rpmlint shellcheck valgrind zlib1g-dev"
 
 say() {
 	echo "== $*"
@@ -133,16 +133,19 @@ copy_tree() {
 	tar -C "$top" --exclude=./.git --exclude=./build --exclude=./dist -c . | tar -C "$1" -x
 }
 
-# make_version VERSION [COMMAND]: build $work/versions/VERSION.deb and .rpm from a copy of this
-# tree with another version, after running COMMAND in it
+# make_version VERSION [COMMAND]: build $work/versions/VERSION.deb and .rpm, and the command's
+# VERSION.command.deb and .rpm, from a copy of this tree with another version, after running
+# COMMAND in it
 make_version() {
 	tree=$work/versions/$1.tree
 	copy_tree "$tree"
 	sed -i "1s/(.*)/($1)/" "$tree/debian/changelog"
 	(cd "$tree" && eval "${2-}")
-	make_package "$tree/out" "$tree" "deb rpm debs=all rpms=--without=tools"
+	make_package "$tree/out" "$tree" "deb rpm"
 	cp "$deb" "$work/versions/$1.deb"
+	cp "$tree"/out/dist/tcp-connect-logger_*.deb "$work/versions/$1.command.deb"
 	cp "$tree"/out/dist/*.noarch.rpm "$work/versions/$1.rpm"
+	cp "$tree"/out/dist/*.x86_64.rpm "$work/versions/$1.command.rpm"
 }
 
 # new_payload NAME COMMAND FILE...: make $dir, the directory of one chroot or guest. $dir/payload

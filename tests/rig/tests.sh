@@ -18,7 +18,7 @@
 #	boot:		kernel arguments for a guest of its own; "-" for no arguments. Bare
 #			tests without this line share one boot
 #	payload:	the files in /payload: module (the .ko files for its kernel), deb,
-#			tools-deb, apt, rpm (repositories), versions, warm (the compiler's
+#			tools-deb, command (its packages, in /payload/command), apt, rpm (repositories), versions, warm (the compiler's
 #			results), programs of tests/guest, files of the tree
 #	arguments:	the arguments of the script
 #	later:		what only make test-all does, and why

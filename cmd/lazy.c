@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Load libraries when a function of theirs is first used, as systemd does.
+ *
+ * Prometheus runs "status" every 15 seconds. It needs none of these libraries, but a program that
+ * is linked with all of them makes 140 system calls more before main(), and takes three times as
+ * long (docs/design.md has the figures).
+ *
+ * Each function here has the prototype that the library's header declares, finds the real one and
+ * calls it. The linker reports what is missing here. Packages must name the libraries as
+ * dependencies, because the program's ELF header does not.
+ */
+#include <curses.h>
+#include <dlfcn.h>
+#include <jansson.h>
+#include <libkmod.h>
+#include <libsmartcols.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <systemd/sd-journal.h>
+#include <term.h>
+#include <tracefs.h>
+
+#include "command.h"
+
+static void *find(const char *library, const char *function)
+{
+	void *handle = dlopen(library, RTLD_NOW | RTLD_GLOBAL), *symbol;
+
+	symbol = handle ? dlsym(handle, function) : NULL;
+	if (!symbol) {
+		pr_err("%s", dlerror());
+		exit(EXIT_FAILED);
+	}
+	return symbol;
+}
+
+#define LAZY(library, type, function, parameters, arguments)		\
+type function parameters						\
+{									\
+	static typeof(function) *real;					\
+									\
+	if (!real)							\
+		real = find(library, #function);			\
+	return real arguments;						\
+}
+
+#define KMOD(...)	LAZY("libkmod.so.2", __VA_ARGS__)
+#define JANSSON(...)	LAZY("libjansson.so.4", __VA_ARGS__)
+#define SMARTCOLS(...)	LAZY("libsmartcols.so.1", __VA_ARGS__)
+#define SYSTEMD(...)	LAZY("libsystemd.so.0", __VA_ARGS__)
+#define TINFO(...)	LAZY("libtinfo.so.6", __VA_ARGS__)
+#define TRACEFS(...)	LAZY("libtracefs.so.1", __VA_ARGS__)
+
+KMOD(struct kmod_ctx *, kmod_new, (const char *dir, const char * const *paths), (dir, paths))
+KMOD(struct kmod_ctx *, kmod_unref, (struct kmod_ctx *context), (context))
+KMOD(void, kmod_set_log_priority, (struct kmod_ctx *context, int priority), (context, priority))
+KMOD(struct kmod_config_iter *, kmod_config_get_blacklists,
+	(const struct kmod_ctx *context), (context))
+KMOD(struct kmod_config_iter *, kmod_config_get_install_commands,
+	(const struct kmod_ctx *context), (context))
+KMOD(const char *, kmod_config_iter_get_key, (const struct kmod_config_iter *iter), (iter))
+KMOD(const char *, kmod_config_iter_get_value, (const struct kmod_config_iter *iter), (iter))
+KMOD(bool, kmod_config_iter_next, (struct kmod_config_iter *iter), (iter))
+KMOD(void, kmod_config_iter_free_iter, (struct kmod_config_iter *iter), (iter))
+KMOD(struct kmod_list *, kmod_list_next,
+	(const struct kmod_list *list, const struct kmod_list *item), (list, item))
+KMOD(int, kmod_module_new_from_lookup,
+	(struct kmod_ctx *context, const char *alias, struct kmod_list **list),
+	(context, alias, list))
+KMOD(int, kmod_module_new_from_name,
+	(struct kmod_ctx *context, const char *name, struct kmod_module **module),
+	(context, name, module))
+KMOD(int, kmod_module_new_from_path,
+	(struct kmod_ctx *context, const char *path, struct kmod_module **module),
+	(context, path, module))
+KMOD(struct kmod_module *, kmod_module_get_module, (const struct kmod_list *item), (item))
+KMOD(struct kmod_module *, kmod_module_unref, (struct kmod_module *module), (module))
+KMOD(int, kmod_module_unref_list, (struct kmod_list *list), (list))
+KMOD(const char *, kmod_module_get_path, (const struct kmod_module *module), (module))
+KMOD(const char *, kmod_module_get_options, (const struct kmod_module *module), (module))
+KMOD(int, kmod_module_get_info,
+	(const struct kmod_module *module, struct kmod_list **list), (module, list))
+KMOD(const char *, kmod_module_info_get_key, (const struct kmod_list *item), (item))
+KMOD(const char *, kmod_module_info_get_value, (const struct kmod_list *item), (item))
+KMOD(void, kmod_module_info_free_list, (struct kmod_list *list), (list))
+KMOD(int, kmod_module_insert_module,
+	(struct kmod_module *module, unsigned int flags, const char *options),
+	(module, flags, options))
+KMOD(int, kmod_module_probe_insert_module,
+	(struct kmod_module *module, unsigned int flags, const char *options,
+	int (*run)(struct kmod_module *module, const char *command, void *data),
+	const void *data,
+	void (*print)(struct kmod_module *module, bool install, const char *options)),
+	(module, flags, options, run, data, print))
+KMOD(int, kmod_module_remove_module, (struct kmod_module *module, unsigned int flags),
+	(module, flags))
+
+JANSSON(json_t *, json_null, (void), ())
+JANSSON(json_t *, json_true, (void), ())
+JANSSON(json_t *, json_false, (void), ())
+JANSSON(json_t *, json_string, (const char *text), (text))
+JANSSON(json_t *, json_stringn, (const char *text, size_t length), (text, length))
+JANSSON(json_t *, json_integer, (json_int_t number), (number))
+JANSSON(json_t *, json_array, (void), ())
+JANSSON(int, json_array_append_new, (json_t *array, json_t *value), (array, value))
+JANSSON(json_t *, json_object, (void), ())
+JANSSON(int, json_object_set_new, (json_t *object, const char *key, json_t *value),
+	(object, key, value))
+JANSSON(void, json_delete, (json_t *value), (value))
+JANSSON(size_t, json_dumpb, (const json_t *value, char *to, size_t size, size_t flags),
+	(value, to, size, flags))
+JANSSON(int, json_dumpf, (const json_t *value, FILE *file, size_t flags), (value, file, flags))
+JANSSON(json_t *, json_vpack_ex,
+	(json_error_t *error, size_t flags, const char *format, va_list args),
+	(error, flags, format, args))
+
+json_t *json_pack(const char *format, ...)
+{
+	json_t *value;
+	va_list args;
+
+	va_start(args, format);
+	value = json_vpack_ex(NULL, 0, format, args);
+	va_end(args);
+	return value;
+}
+
+SMARTCOLS(struct libscols_table *, scols_new_table, (void), ())
+SMARTCOLS(void, scols_unref_table, (struct libscols_table *table), (table))
+SMARTCOLS(int, scols_table_enable_noencoding, (struct libscols_table *table, int enable),
+	(table, enable))
+SMARTCOLS(int, scols_table_set_termforce, (struct libscols_table *table, int force),
+	(table, force))
+SMARTCOLS(struct libscols_column *, scols_table_new_column,
+	(struct libscols_table *table, const char *name, double hint, int flags),
+	(table, name, hint, flags))
+SMARTCOLS(struct libscols_line *, scols_table_new_line,
+	(struct libscols_table *table, struct libscols_line *parent), (table, parent))
+SMARTCOLS(int, scols_line_set_data, (struct libscols_line *line, size_t n, const char *data),
+	(line, n, data))
+SMARTCOLS(int, scols_print_table_to_string, (struct libscols_table *table, char **text),
+	(table, text))
+
+SYSTEMD(int, sd_id128_get_boot, (sd_id128_t *id), (id))
+SYSTEMD(int, sd_id128_get_machine, (sd_id128_t *id), (id))
+SYSTEMD(char *, sd_id128_to_string, (sd_id128_t id, char text[SD_ID128_STRING_MAX]), (id, text))
+SYSTEMD(int, sd_journal_open, (sd_journal **journal, int flags), (journal, flags))
+SYSTEMD(void, sd_journal_close, (sd_journal *journal), (journal))
+SYSTEMD(int, sd_journal_add_match, (sd_journal *journal, const void *data, size_t size),
+	(journal, data, size))
+SYSTEMD(int, sd_journal_add_disjunction, (sd_journal *journal), (journal))
+SYSTEMD(void, sd_journal_flush_matches, (sd_journal *journal), (journal))
+SYSTEMD(int, sd_journal_seek_head, (sd_journal *journal), (journal))
+SYSTEMD(int, sd_journal_seek_tail, (sd_journal *journal), (journal))
+SYSTEMD(int, sd_journal_previous, (sd_journal *journal), (journal))
+SYSTEMD(int, sd_journal_next, (sd_journal *journal), (journal))
+SYSTEMD(int, sd_journal_get_data,
+	(sd_journal *journal, const char *field, const void **data, size_t *length),
+	(journal, field, data, length))
+SYSTEMD(int, sd_journal_get_realtime_usec, (sd_journal *journal, uint64_t *usec),
+	(journal, usec))
+SYSTEMD(int, sd_journal_get_fd, (sd_journal *journal), (journal))
+SYSTEMD(int, sd_journal_get_events, (sd_journal *journal), (journal))
+SYSTEMD(int, sd_journal_get_timeout, (sd_journal *journal, uint64_t *usec), (journal, usec))
+SYSTEMD(int, sd_journal_process, (sd_journal *journal), (journal))
+
+TINFO(int, setupterm, (const char *name, int fd, int *error), (name, fd, error))
+TINFO(int, tigetnum, (const char *name), (name))
+TINFO(char *, tigetstr, (const char *name), (name))
+TINFO(int, tputs, (const char *text, int rows, int (*print)(int c)), (text, rows, print))
+
+TRACEFS(bool, tracefs_event_file_exists,
+	(struct tracefs_instance *instance, const char *system, const char *event,
+	 const char *file), (instance, system, event, file))
+TRACEFS(char *, tracefs_event_file_read,
+	(struct tracefs_instance *instance, const char *system, const char *event,
+	 const char *file, int *size), (instance, system, event, file, size))
+TRACEFS(int, tracefs_event_file_append,
+	(struct tracefs_instance *instance, const char *system, const char *event,
+	 const char *file, const char *text), (instance, system, event, file, text))
+TRACEFS(struct tracefs_instance *, tracefs_instance_create, (const char *name), (name))
+TRACEFS(int, tracefs_instance_destroy, (struct tracefs_instance *instance), (instance))
+TRACEFS(void, tracefs_instance_free, (struct tracefs_instance *instance), (instance))
+TRACEFS(const char *, tracefs_instance_get_name, (struct tracefs_instance *instance), (instance))
+TRACEFS(int, tracefs_instances_walk,
+	(int (*callback)(const char *name, void *context), void *context), (callback, context))

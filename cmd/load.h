@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef LOAD_H
+#define LOAD_H
+
+/** define DEFAULT_TIMEOUT - how long to wait for a transition, in seconds; verbs.c says so too */
+#define DEFAULT_TIMEOUT	60
+
+/**
+ * struct load_options - the options of load, unload and reload
+ * @timeout: how long to wait, in seconds
+ * @fallback: the module to load if the installed one does not load, or NULL
+ */
+struct load_options {
+	int timeout;
+	const char *fallback;
+};
+
+int do_load(const struct load_options *options);
+int do_unload(const struct load_options *options);
+int do_reload(const struct load_options *options);
+
+#endif /* LOAD_H */

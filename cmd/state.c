@@ -1,0 +1,626 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The state of the livepatch, from sysfs, libkmod and DKMS. It is read each time; nothing is
+ * stored.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <glob.h>
+#include <libkmod.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statfs.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "state.h"
+
+#define EVENTS	"/sys/kernel/tracing/events"
+#define EVENT	EVENTS "/" MODULE "/tcp_connect/enable"
+
+const char * const counters[3] = { "seen", "logged", "suppressed" };
+
+const char * const patch_states[] = {
+	[UNKNOWN] = "unknown",
+	[NOT_LOADED] = "not loaded",
+	[REPLACED] = "replaced",
+	[DISABLED] = "disabled",
+	[PATCHING] = "patching",
+	[UNPATCHING] = "unpatching",
+	[BYPASSED] = "bypassed",
+	[ENABLED] = "enabled",
+};
+
+/* ---- Names ---- */
+
+/**
+ * names_add() - add a name, unless it is there
+ * @names: the names
+ * @name: the name
+ */
+void names_add(struct names *names, const char *name)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (!strcmp(names->name[i], name))
+			return;
+	names->name = reallocarray(names->name, names->count + 1, sizeof(*names->name));
+	if (!names->name)
+		abort();
+	names->name[names->count++] = copy_text(name);
+}
+
+/**
+ * names_join() - join names with "and", for a sentence
+ * @names: the names
+ *
+ * Return: the text; free it.
+ */
+char *names_join(const struct names *names)
+{
+	char *text = copy_text(""), *more;
+
+	for (size_t i = 0; i < names->count; i++) {
+		more = format_text("%s%s%s", text, i ? " and " : "", names->name[i]);
+		free(text);
+		text = more;
+	}
+	return text;
+}
+
+/**
+ * names_free() - free the names
+ * @names: the names; empty afterwards
+ */
+void names_free(struct names *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		free(names->name[i]);
+	free(names->name);
+	*names = (struct names){ };
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char * const *)a, *(char * const *)b);
+}
+
+/**
+ * list_directory() - list the files of a directory, sorted
+ * @path: the directory
+ *
+ * Return: their names, none if it cannot be read.
+ */
+struct names list_directory(const char *path)
+{
+	struct names names = { };
+	struct dirent *entry;
+	DIR *dir = opendir(path);
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			names_add(&names, entry->d_name);
+	if (dir)
+		closedir(dir);
+	if (names.count)
+		qsort(names.name, names.count, sizeof(*names.name), compare_names);
+	return names;
+}
+
+/* ---- The livepatches ---- */
+
+/* "0" or "1" in a file, which may not be there */
+static enum setting read_setting(const char *path, int *error)
+{
+	char *text = read_text("%s", path);
+	enum setting setting = IS_UNKNOWN;
+
+	*error = errno;
+	if (!text)
+		return *error == ENOENT ? IS_ABSENT : IS_UNKNOWN;
+	*error = 0;
+	if (!strcmp(text, "0"))
+		setting = IS_OFF;
+	else if (!strcmp(text, "1"))
+		setting = IS_ON;
+	else
+		*error = EINVAL;
+	free(text);
+	return setting;
+}
+
+static enum setting patch_file(const char *patch, const char *file)
+{
+	char *path = format_text(PATCHES "/%s/%s", patch, file);
+	enum setting setting;
+	int error;
+
+	setting = read_setting(path, &error);
+	free(path);
+	errno = error;
+	return setting;
+}
+
+/**
+ * in_transition() - find out whether a livepatch is in transition
+ * @patch: its name
+ *
+ * Return: true if it is.
+ */
+bool in_transition(const char *patch)
+{
+	return patch_file(patch, "transition") == IS_ON;
+}
+
+/**
+ * functions_of() - find which of our functions a livepatch patches
+ * @patch: its name
+ *
+ * Return: the functions.
+ */
+struct names functions_of(const char *patch)
+{
+	static const char * const ours[] = { "tcp_v4_connect", "tcp_v6_connect" };
+	struct names found = { }, objects;
+	char *path = format_text(PATCHES "/%s", patch);
+
+	objects = list_directory(path);
+	free(path);
+	for (size_t i = 0; i < objects.count; i++)
+		for (int j = 0; j < 2; j++)
+			if (is_there(PATCHES "/%s/%s/%s,1", patch, objects.name[i], ours[j]) == 1)
+				names_add(&found, ours[j]);
+	names_free(&objects);
+	return found;
+}
+
+/*
+ * The livepatches that were loaded after ours. /proc/modules lists the newest module first, and
+ * a livepatch is enabled when its module is loaded, never later (kernel/module, enabled_store()
+ * in kernel/livepatch/core.c). Returns false with errno if they cannot be known.
+ */
+static bool newer_patches(struct names *newer)
+{
+	char *modules = read_text("/proc/modules"), *rest = modules, *line;
+
+	if (!modules)
+		return false;
+	while ((line = strsep(&rest, "\n"))) {
+		line[strcspn(line, " ")] = '\0';
+		if (!strcmp(line, MODULE))
+			break;
+		if (*line && is_there(PATCHES "/%s", line) == 1)
+			names_add(newer, line);
+	}
+	free(modules);
+	return true;
+}
+
+/* The newer livepatches that patch one of our functions, and so bypass ours. */
+static bool find_bypassing(struct state *state)
+{
+	struct names newer = { };
+
+	if (!newer_patches(&newer))
+		return false;
+	for (size_t i = 0; i < newer.count; i++) {
+		struct names theirs = functions_of(newer.name[i]);
+
+		if (theirs.count && patch_file(newer.name[i], "enabled") == IS_ON) {
+			names_add(&state->by, newer.name[i]);
+			for (size_t j = 0; j < theirs.count; j++)
+				names_add(&state->bypassed, theirs.name[j]);
+		}
+		names_free(&theirs);
+	}
+	names_free(&newer);
+	if (state->bypassed.count)
+		qsort(state->bypassed.name, state->bypassed.count, sizeof(*state->bypassed.name),
+		      compare_names);
+	return true;
+}
+
+/*
+ * The newer livepatches that may have replaced ours. Only kernels since 6.11 say which
+ * livepatches replace others.
+ */
+static bool find_replacing(struct state *state)
+{
+	struct names newer = { };
+
+	if (!newer_patches(&newer))
+		return false;
+	for (size_t i = 0; i < newer.count; i++)
+		if (patch_file(newer.name[i], "replace") != IS_OFF)
+			names_add(&state->by, newer.name[i]);
+	names_free(&newer);
+	return true;
+}
+
+static enum patch_state unknown(struct state *state, const char *path)
+{
+	state->unknown_error = errno;
+	state->unknown = format_text("%s: %s", path, strerror(errno));
+	return UNKNOWN;
+}
+
+/* Whether this is the kernel's own directory, and nothing has been mounted over it */
+static bool in_sysfs(const char *path)
+{
+	struct statfs info;
+
+	if (statfs(path, &info))
+		return false;
+	errno = ENODATA;
+	return info.f_type == SYSFS_MAGIC;
+}
+
+static enum patch_state read_patch(struct state *state)
+{
+	enum setting transition, enabled;
+	int is, has_switch;
+
+	/* What is absent may only be hidden. */
+	if (!in_sysfs("/sys/module"))
+		return unknown(state, "/sys/module");
+	is = is_there(SYS_MODULE);
+	if (is < 0)
+		return unknown(state, SYS_MODULE);
+	state->loaded = is;
+	if (!state->loaded)
+		return NOT_LOADED;
+
+	is = in_sysfs(PATCHES) ? is_there(PATCH) : -1;
+	if (is < 0)
+		return unknown(state, PATCHES);
+	if (!is) {
+		/* Disabling removes the switch. A replaced livepatch is not told, and keeps it. */
+		has_switch = is_there(SWITCH);
+		if (has_switch < 0)
+			return unknown(state, SWITCH);
+		if (!has_switch)
+			return DISABLED;
+		return find_replacing(state) ? REPLACED : unknown(state, "/proc/modules");
+	}
+
+	transition = patch_file(MODULE, "transition");
+	if (transition == IS_UNKNOWN || transition == IS_ABSENT)
+		return unknown(state, PATCH "/transition");
+	enabled = patch_file(MODULE, "enabled");
+	if (enabled == IS_UNKNOWN || enabled == IS_ABSENT)
+		return unknown(state, PATCH "/enabled");
+	if (transition == IS_ON)
+		return enabled == IS_ON ? PATCHING : UNPATCHING;
+	if (!find_bypassing(state))
+		return unknown(state, "/proc/modules");
+	return state->by.count ? BYPASSED : ENABLED;
+}
+
+/* ---- The trace event ---- */
+
+/* Returns what the file says; absent if the kernel does not accept the event. */
+static enum setting read_event(int *error)
+{
+	enum setting setting;
+	char *text;
+
+	/* Not mounted, or hidden because of lockdown */
+	if (is_there(EVENTS) != 1) {
+		*error = errno;
+		return IS_UNKNOWN;
+	}
+	text = read_text(EVENT);
+	*error = errno;
+	if (!text)
+		return *error == ENOENT ? IS_ABSENT : IS_UNKNOWN;
+	/* "0*" and "1*": there are triggers, such as histograms. */
+	setting = strcmp(text, "0") ? IS_ON : IS_OFF;
+	free(text);
+	return setting;
+}
+
+/* ---- The kernel ---- */
+
+static void forget_kernel(struct state *state)
+{
+	free(state->version);
+	free(state->srcversion);
+	free(state->unknown);
+	names_free(&state->by);
+	names_free(&state->bypassed);
+	for (int i = 0; i < 3; i++)
+		free(state->counter[i]);
+}
+
+static void read_kernel(struct state *state)
+{
+	struct utsname name;
+
+	memset(state, 0, sizeof(*state));
+	uname(&name);
+	snprintf(state->kernel, sizeof(state->kernel), "%s", name.release);
+	state->patch = read_patch(state);
+	if (state->loaded) {
+		state->version = read_text(SYS_MODULE "/version");
+		state->srcversion = read_text(SYS_MODULE "/srcversion");
+		state->event = read_event(&state->event_error);
+	}
+	state->logging = read_setting(SWITCH, &state->logging_error);
+	for (int i = 0; i < 3; i++)
+		state->counter[i] = read_text(FILES "/%s", counters[i]);
+}
+
+/**
+ * state_read_kernel() - read the state that sysfs shows
+ * @state: where to store it; state_free() frees it
+ *
+ * The module may come or go meanwhile. Then it is read again.
+ */
+void state_read_kernel(struct state *state)
+{
+	for (int tries = 0; tries < 3; tries++) {
+		read_kernel(state);
+		if (state->patch != UNKNOWN || state->unknown_error != ENOENT)
+			break;
+		if (tries < 2)
+			forget_kernel(state);
+	}
+}
+
+/* ---- The installed module ---- */
+
+static void keep_value(char **to, const char *value)
+{
+	free(*to);
+	*to = copy_text(value);
+}
+
+/**
+ * installed_read() - read what a module file says
+ * @installed: where to store it; installed_free() frees it
+ * @module: the module
+ */
+void installed_read(struct installed *installed, struct kmod_module *module)
+{
+	const char *path = kmod_module_get_path(module);
+	struct kmod_list *info = NULL, *item;
+
+	*installed = (struct installed){ };
+	/* modules.dep may name a file that is gone. */
+	if (!path || is_there("%s", path) == 0)
+		return;
+	installed->path = copy_text(path);
+	if (kmod_module_get_info(module, &info) < 0)
+		return;
+	kmod_list_foreach(item, info) {
+		const char *key = kmod_module_info_get_key(item);
+		const char *value = kmod_module_info_get_value(item);
+
+		if (!strcmp(key, "livepatch"))
+			installed->livepatch = !strcmp(value, "Y");
+		else if (!strcmp(key, "version"))
+			keep_value(&installed->version, value);
+		else if (!strcmp(key, "srcversion"))
+			keep_value(&installed->srcversion, value);
+		else if (!strcmp(key, "description"))
+			keep_value(&installed->description, value);
+		else if (!strcmp(key, "signer") && *value)
+			keep_value(&installed->signer, value);
+		else if (!strcmp(key, "sig_key") && *value)
+			keep_value(&installed->key, value);
+	}
+	kmod_module_info_free_list(info);
+}
+
+/**
+ * installed_free() - free what installed_read() has read
+ * @installed: the module
+ */
+void installed_free(struct installed *installed)
+{
+	free(installed->path);
+	free(installed->version);
+	free(installed->srcversion);
+	free(installed->description);
+	free(installed->signer);
+	free(installed->key);
+	*installed = (struct installed){ };
+}
+
+/* The version whose source DKMS has, or this one */
+static char *dkms_version(void)
+{
+	static const char before[] = "/usr/src/" NAME "-", after[] = "/dkms.conf";
+	glob_t found;
+	char *version;
+
+	if (!glob("/usr/src/" NAME "-*/dkms.conf", 0, NULL, &found) && found.gl_pathc == 1) {
+		version = copy_text(found.gl_pathv[0] + strlen(before));
+		version[strlen(version) - strlen(after)] = '\0';
+	} else {
+		version = copy_text(VERSION);
+	}
+	globfree(&found);
+	return version;
+}
+
+/* What DKMS's log says about the refusing module that it built, or NULL */
+static char *dkms_report(const char *version, const char *kernel)
+{
+	char *tree = format_text(DKMS "/%s", version ?: "");
+	char *program = format_text("%s/source/dkms-report", tree);
+	const char * const argv[] = { program, tree, kernel, NULL };
+	char *report = run_for_output(argv, 10);
+
+	free(program);
+	free(tree);
+	if (report && !strncmp(report, NAME ": ", strlen(NAME ": ")))
+		memmove(report, report + strlen(NAME ": "), strlen(report + strlen(NAME ": ")) + 1);
+	if (report && *report)
+		return report;
+	free(report);
+	return NULL;
+}
+
+/* Why there is no livepatch for this kernel, and what to do */
+static char *why_not_built(const struct state *state)
+{
+	const char *kernel = state->kernel;
+	char *version, *why = NULL;
+
+	if (state->installed.path) {
+		why = dkms_report(state->installed.version, kernel);
+		if (!why && state->installed.description)
+			why = copy_text(state->installed.description);
+		return why ?: format_text("%s cannot be read", state->installed.path);
+	}
+	if (is_there(MAINTAIN) == 0) {
+		set_text(&why,
+			 "the package tcp-connect-logger-dkms, which has the module, is not installed: apt install tcp-connect-logger-dkms, or dnf install tcp-connect-logger-dkms");
+		return why;
+	}
+	if (is_there("/lib/modules/%s/build/include", kernel) == 0) {
+		set_text(&why,
+			 "the running kernel %s has no headers here: install linux-headers-%s (on Fedora kernel-devel-%s), and DKMS builds the module; then: tcp-connect-logger load",
+			 kernel, kernel, kernel);
+		return why;
+	}
+	version = dkms_version();
+	if (is_there(DKMS "/%s/build/make.log", version) == 1)
+		set_text(&why, "DKMS could not build the module, see " DKMS "/%s/build/make.log",
+			 version);
+	else
+		set_text(&why,
+			 "there is no module for the running kernel %s: dkms install tcp-connect-logger/%s -k %s",
+			 kernel, version, kernel);
+	free(version);
+	return why;
+}
+
+/**
+ * state_read_installed() - look up the installed module, and why it is missing
+ * @state: a state from state_read_kernel()
+ */
+void state_read_installed(struct state *state)
+{
+	static const char * const no_configuration[] = { NULL };
+	struct kmod_ctx *context = kmod_new(NULL, no_configuration);
+	struct kmod_list *found = NULL;
+
+	if (context) {
+		kmod_set_log_priority(context, 0);
+		if (kmod_module_new_from_lookup(context, MODULE, &found) >= 0 && found) {
+			struct kmod_module *module = kmod_module_get_module(found);
+
+			installed_read(&state->installed, module);
+			kmod_module_unref(module);
+			kmod_module_unref_list(found);
+		}
+		kmod_unref(context);
+	}
+	if (!state->installed.livepatch)
+		state->why = why_not_built(state);
+}
+
+/**
+ * state_free() - free a state
+ * @state: the state
+ */
+void state_free(struct state *state)
+{
+	forget_kernel(state);
+	installed_free(&state->installed);
+	free(state->why);
+}
+
+/* ---- In words ---- */
+
+static bool same(const char *a, const char *b)
+{
+	return a && b && !strcmp(a, b);
+}
+
+/**
+ * state_is_current() - find out whether the loaded module is the installed one
+ * @state: the state
+ *
+ * The version and a hash of the source, which does not contain the version (modpost), must be the
+ * same.
+ *
+ * Return: true if it is.
+ */
+bool state_is_current(const struct state *state)
+{
+	return state->loaded && same(state->version, state->installed.version) &&
+	       same(state->srcversion, state->installed.srcversion);
+}
+
+/**
+ * state_logging() - say whether connections are logged
+ * @state: the state
+ *
+ * Return: a part of a sentence.
+ */
+const char *state_logging(const struct state *state)
+{
+	switch (state->logging) {
+	case IS_ON:
+		return "logging is on";
+	case IS_OFF:
+		return "logging is off";
+	case IS_ABSENT:
+		return "nothing is logged";
+	default:
+		return "whether logging is on is unknown";
+	}
+}
+
+static const char *what_is_lost(const struct names *bypassed)
+{
+	if (bypassed->count != 1)
+		return "nothing is logged";
+	return strcmp(bypassed->name[0], "tcp_v4_connect") ? "IPv6 is not logged" :
+							     "IPv4 is not logged";
+}
+
+/**
+ * state_describe() - describe the state of the livepatch
+ * @state: the state
+ *
+ * Return: a part of a sentence; free it.
+ */
+char *state_describe(const struct state *state)
+{
+	static const char again[] = "nothing is logged; to load it again: " NAME " reload";
+	char *by, *functions, *text;
+
+	by = state->by.count ? names_join(&state->by) : copy_text("a livepatch that is gone");
+	functions = names_join(&state->bypassed);
+	switch (state->patch) {
+	case REPLACED:
+		text = format_text("replaced by %s: %s", by, again);
+		break;
+	case DISABLED:
+		text = format_text("disabled: %s", again);
+		break;
+	case PATCHING:
+		text = copy_text("in transition: enabled for some tasks, not yet for all");
+		break;
+	case UNPATCHING:
+		text = copy_text("in transition: disabled for some tasks, not yet for all");
+		break;
+	case BYPASSED:
+		text = format_text("bypassed by %s in %s: %s", by, functions,
+				   what_is_lost(&state->bypassed));
+		break;
+	case UNKNOWN:
+		text = format_text("unknown: %s", state->unknown);
+		break;
+	default:
+		text = copy_text(patch_states[state->patch]);
+	}
+	free(by);
+	free(functions);
+	return text;
+}

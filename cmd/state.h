@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The state of the livepatch, in one struct.
+ */
+#ifndef STATE_H
+#define STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "command.h"
+
+struct kmod_module;
+
+#define SYS_MODULE	"/sys/module/" MODULE
+#define PATCHES		"/sys/kernel/livepatch"
+#define PATCH		PATCHES "/" MODULE
+#define FILES		"/sys/kernel/" MODULE
+#define SWITCH		FILES "/enabled"
+#define RATE_LIMIT	SYS_MODULE "/parameters/rate_limit"
+#define DKMS		"/var/lib/dkms/" NAME
+
+/* See LIVEPATCH STATES in tcp-connect-logger(8). */
+enum patch_state {
+	UNKNOWN, NOT_LOADED, REPLACED, DISABLED, PATCHING, UNPATCHING, BYPASSED, ENABLED,
+};
+
+/* Where a file says 0 or 1 */
+enum setting { IS_UNKNOWN, IS_ABSENT, IS_OFF, IS_ON };
+
+/**
+ * struct names - some names
+ * @name: the names
+ * @count: how many
+ */
+struct names {
+	char **name;
+	size_t count;
+};
+
+/**
+ * struct installed - the module that modprobe would load, from libkmod
+ * @path: its file, or NULL if there is none
+ * @livepatch: whether it is the livepatch, and not unsupported.c
+ * @version: its version
+ * @srcversion: a hash of its source, without the version
+ * @description: what it says about itself
+ * @signer: who signed it, or NULL
+ * @key: serial number of the signer's certificate, as AA:BB:CC, or NULL
+ */
+struct installed {
+	char *path;
+	bool livepatch;
+	char *version, *srcversion, *description, *signer, *key;
+};
+
+/**
+ * struct state - the state of the livepatch
+ * @kernel: release of the running kernel
+ * @installed: the module for this kernel
+ * @why: why no livepatch is installed, or NULL
+ * @loaded: whether the module is in the kernel
+ * @version: its version
+ * @srcversion: see struct installed
+ * @patch: state of the livepatch
+ * @unknown: which file could not be read, and why, if @patch is UNKNOWN
+ * @unknown_error: errno, if @patch is UNKNOWN
+ * @by: livepatches that bypass or replace this one
+ * @bypassed: the bypassed functions
+ * @logging: the switch
+ * @logging_error: errno, if @logging is unknown
+ * @counter: the counters; NULL where there is none
+ * @event: the trace event
+ * @event_error: errno, if @event is unknown
+ */
+struct state {
+	char kernel[65];
+
+	struct installed installed;
+	char *why;
+
+	bool loaded;
+	char *version, *srcversion;
+	enum patch_state patch;
+	char *unknown;
+	int unknown_error;
+	struct names by, bypassed;
+	enum setting logging;
+	int logging_error;
+	char *counter[3];
+	enum setting event;
+	int event_error;
+};
+
+extern const char * const counters[3];
+extern const char * const patch_states[];
+
+void state_read_kernel(struct state *state);
+void state_read_installed(struct state *state);
+void state_free(struct state *state);
+
+bool state_is_current(const struct state *state);
+char *state_describe(const struct state *state);
+const char *state_logging(const struct state *state);
+
+void installed_read(struct installed *installed, struct kmod_module *module);
+void installed_free(struct installed *installed);
+
+struct names functions_of(const char *patch);
+bool in_transition(const char *patch);
+void names_add(struct names *names, const char *name);
+char *names_join(const struct names *names);
+void names_free(struct names *names);
+struct names list_directory(const char *path);
+
+#endif /* STATE_H */

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef STATUS_H
+#define STATUS_H
+
+enum format { TEXT, JSON, PROMETHEUS };
+
+int do_status(enum format format);
+
+#endif /* STATUS_H */

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The one table of verbs and options, in the order in which people read it.
+ *
+ * Nothing else is in this file, because the program that writes the completions contains it too.
+ */
+#include <stddef.h>
+
+#include "verbs.h"
+
+#define ON(verb)	(1 << (verb))
+
+const struct verb_info verbs[NR_VERBS] = {
+	[STATUS] = {
+		"status",
+		"show the state of the livepatch; exit with 0 if it is active",
+	},
+	[ENABLE] = {
+		"enable",
+		"switch logging on",
+	},
+	[DISABLE] = {
+		"disable",
+		"switch logging off",
+	},
+	[LOAD] = {
+		"load",
+		"load the livepatch",
+	},
+	[UNLOAD] = {
+		"unload",
+		"remove the livepatch from the running kernel",
+	},
+	[RELOAD] = {
+		"reload",
+		"unload it and load the installed version; the switch stays as it is",
+	},
+	[FOLLOW] = {
+		"follow",
+		"show connections as they are logged; see tcp-connect-logger follow --help",
+	},
+	[TOP] = {
+		"top",
+		"show which processes connect where; see tcp-connect-logger top --help",
+	},
+};
+
+const struct option_info options[] = {
+	{ "json", ON(STATUS), NULL, NOTHING,
+	  "status: print one JSON object" },
+	{ "prometheus", ON(STATUS), NULL, NOTHING,
+	  "status: print metrics in the text format of Prometheus" },
+	{ "timeout", ON(LOAD) | ON(UNLOAD) | ON(RELOAD), "SECONDS", ANY_WORD,
+	  "load, unload, reload: how long to wait for the tasks of the\n"
+	  "system to change over (default 60)" },
+	{ "fallback", ON(RELOAD), "FILE", A_FILE,
+	  "reload: load this module if the installed one does not load" },
+
+	/* follow and top have a --help of their own. */
+	{ "comm", ON(FOLLOW), "PATTERN", ANY_WORD, NULL },
+	{ "json", ON(FOLLOW), NULL, NOTHING, NULL },
+	{ "net", ON(FOLLOW), "NETWORK", ANY_WORD, NULL },
+	{ "pid", ON(FOLLOW), "PID", ANY_WORD, NULL },
+	{ "port", ON(FOLLOW), "PORT", ANY_WORD, NULL },
+	{ "user", ON(FOLLOW), "USER", A_USER, NULL },
+	{ "count", ON(TOP), "N", ANY_WORD, NULL },
+	{ "interval", ON(TOP), "SECONDS", ANY_WORD, NULL },
+	{ "kmsg", ON(FOLLOW) | ON(TOP), NULL, NOTHING, NULL },
+
+	{ "help", ON(FOLLOW) | ON(TOP), NULL, NOTHING, "show this help" },
+	{ "version", 0, NULL, NOTHING, "print the version" },
+	{ }
+};
+
+const struct example examples[] = {
+	{ "status", "is it active, and does it log?" },
+	{ "enable", "log from now on" },
+	{ "follow --user www-data --net 10.0.0.0/8", "watch what the web server connects to" },
+	{ "top --interval 10 --count 1", "count for ten seconds" },
+	{ "reload", "after an upgrade, or after a change in modprobe.d" },
+	{ }
+};
