@@ -14,31 +14,61 @@ dir=$1 linux=$2
 # shellcheck source=tests/rig/lib.sh
 . tests/rig/lib.sh
 
-sanitize="-fsanitize=address,undefined -fno-sanitize-recover=all"
-
 # Run it elsewhere, because it leaves a file in the current directory.
 checkpatch() {
 	cd "$dir" && perl "$linux/scripts/checkpatch.pl" --no-tree --strict --quiet \
 		--max-line-length=100 --ignore FILE_PATH_CHANGES -f "$@"
 }
 
-parsers="cmd/histogram.c cmd/message.c cmd/record.c cmd/text.c"
-# shellcheck disable=SC2086 # words
-{
-	succeeds "unit tests compile" gcc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -pthread \
-		$sanitize -o "$dir/unit" tests/host/unit.c cmd/command.c cmd/io.c $parsers
-	succeeds "unit tests compile without sanitizers" gcc -std=gnu11 -D_GNU_SOURCE -O1 -g -pthread \
-		-o "$dir/unit-plain" tests/host/unit.c cmd/command.c cmd/io.c $parsers
-	succeeds "the fuzzers compile" clang -std=gnu11 -O1 -g -Wall -Wextra -Werror -D_GNU_SOURCE \
-		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o "$dir/fuzz" \
-		tests/host/fuzz.c $parsers
+# start NAME COMMAND...: run it in the background
+start() {
+	name=$1
+	shift
+	"$@" >"$dir/$name.log" 2>&1 &
+	echo $! >"$dir/$name.pid"
 }
-"$dir/unit" || not_ok "unit tests end"
+# end NAME...: wait for them
+end() {
+	for name; do
+		status=0
+		wait "$(cat "$dir/$name.pid")" || status=$?
+		echo $status >"$dir/$name.status"
+	done
+}
+# result NAME: its output and its exit status
+result() {
+	cat "$dir/$1.log"
+	return "$(cat "$dir/$1.status")"
+}
 
-# shellcheck disable=SC2046,SC2086 # words
-succeeds "the command's unit tests compile" gcc -std=gnu11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror \
-	$sanitize -DVERSION='"1"' -DMAINTAIN='"/none"' -o "$dir/command" tests/host/command.c \
-	cmd/environment.c cmd/state.c cmd/command.c cmd/text.c $(pkg-config --cflags --libs libkmod)
+programs=$(make -s -f tests/host/programs.mk list)
+for program in $programs; do
+	start "$program" make -s -f tests/host/programs.mk dir="$dir" "$program"
+done
+# shellcheck disable=SC2086 # a list
+end $programs
+for program in $programs; do
+	succeeds "$program compiles with -Werror" result "$program"
+done
+"$dir/tools/completions" bash >"$dir/completion.bash"
+
+# shellcheck disable=SC2046 # lists
+{
+	start shellcheck shellcheck -x "$dir/completion.bash" tests/guest/*.host \
+		$(grep -rlE '^#!/bin/(busybox )?sh' --exclude-dir=.git --exclude-dir=build --exclude-dir=dist .)
+	start checkpatch checkpatch \
+		$(find "$PWD/src" "$PWD/tests/modules" -name '*.[ch]' ! -name '*.mod.c' ! -name trace.h)
+	start checkpatch-cmd checkpatch \
+		--ignore PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE \
+		$(find "$PWD/cmd" -name '*.[ch]' ! -name lazy.c)
+}
+# Its macros define functions.
+start checkpatch-lazy checkpatch \
+	--ignore COMPLEX_MACRO,MACRO_WITH_FLOW_CONTROL,PARENTHESIS_ALIGNMENT,SPACING "$PWD/cmd/lazy.c"
+# checkpatch does not know how the kernel's own trace events are written.
+start checkpatch-trace checkpatch --ignore PARENTHESIS_ALIGNMENT,OPEN_ENDED_LINE "$PWD/src/trace.h"
+
+"$dir/unit" || not_ok "unit tests end"
 "$dir/command" || not_ok "the command's unit tests end"
 
 # For FUZZ seconds each, or with 20,000 inputs. What FUZZ finds stays in build/fuzz.
@@ -54,16 +84,6 @@ for corpus in tests/host/corpus/*; do
 		-artifact_prefix="$kept/$target-" "$kept/corpus-$target" "$corpus"
 done
 
-succeeds "the command compiles with -Werror" make -s tools build="$dir/tools" CFLAGS="-O2 -g -Werror"
-succeeds "the libraries have what it loads from them" make -s "$dir/tools/linked" build="$dir/tools"
-"$dir/tools/completions" bash >"$dir/completion.bash"
-kmsg='-DKMSG=\"/proc/self/fd/9\"'
-succeeds "the command compiles with ASan and UBSan" make -s tools build="$dir/kmsg" CPPFLAGS="$kmsg" \
-	CFLAGS="-O1 -g -Werror $sanitize" LDFLAGS="$sanitize"
-succeeds "the command compiles for valgrind" make -s tools build="$dir/valgrind" CPPFLAGS="$kmsg" \
-	CFLAGS="-O1 -g"
-succeeds "tests/host/feed.c compiles with -Werror" gcc -D_GNU_SOURCE -O2 -Wall -Wextra -Werror \
-	-o "$dir/feed" tests/host/feed.c
 # shellcheck source=tests/host/readers.sh
 . tests/host/readers.sh
 
@@ -102,27 +122,12 @@ printf 'modules:\n\t@echo "LC_ALL=$$LC_ALL"\n' >"$dir/headers/Makefile"
 equals "DKMS's build speaks one language" "LC_ALL=C" \
 	"$(LC_ALL=de_DE.UTF-8 make -s -f src/dkms.mk KDIR="$dir/headers" --no-print-directory | sort -u)"
 
-for program in connect storm cost nap sequence; do
-	succeeds "tests/guest/$program.c compiles with -Werror" gcc -O2 -Wall -Wextra -Werror \
-		-pthread -o "$dir/$program" "tests/guest/$program.c"
+reports="shellcheck checkpatch checkpatch-cmd checkpatch-lazy checkpatch-trace"
+# shellcheck disable=SC2086 # a list
+end $reports
+for report in $reports; do
+	reports_nothing "$report" result "$report"
 done
-
-# shellcheck disable=SC2046 # lists
-reports_nothing shellcheck shellcheck -x "$dir/completion.bash" tests/guest/*.host \
-	$(grep -rlE '^#!/bin/(busybox )?sh' --exclude-dir=.git --exclude-dir=build --exclude-dir=dist .)
-# shellcheck disable=SC2046
-reports_nothing checkpatch checkpatch \
-	$(find "$PWD/src" "$PWD/tests/modules" -name '*.[ch]' ! -name '*.mod.c' ! -name trace.h)
-# shellcheck disable=SC2046
-reports_nothing "checkpatch of what is no kernel's" checkpatch \
-	--ignore PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE \
-	$(find "$PWD/cmd" -name '*.[ch]' ! -name lazy.c)
-reports_nothing "checkpatch of the macros that define functions" checkpatch \
-	--ignore COMPLEX_MACRO,MACRO_WITH_FLOW_CONTROL,PARENTHESIS_ALIGNMENT,SPACING \
-	"$PWD/cmd/lazy.c"
-# checkpatch does not know how the kernel's own trace events are written.
-reports_nothing "checkpatch of the trace event" checkpatch \
-	--ignore PARENTHESIS_ALIGNMENT,OPEN_ENDED_LINE "$PWD/src/trace.h"
 
 # The rig: TAP with known failures and a plan, and the counts
 printf '# a comment\n\nbare-.*-rt\tfirst|second\ta reason\n' >"$dir/known"

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# programs.mk - what check.sh compiles in $(dir): the unit tests, the fuzzers, the command, and the
+# programs of the tests in guests
+
+warnings = -Wall -Wextra -Werror
+sanitize = -fsanitize=address,undefined -fno-sanitize-recover=all
+parsers = cmd/histogram.c cmd/message.c cmd/record.c cmd/text.c
+guest = connect storm cost nap sequence
+# Instead of /dev/kmsg, these commands read what tests/host/feed.c writes.
+kmsg = '-DKMSG=\"/proc/self/fd/9\"'
+
+programs = unit unit-plain command fuzz feed tools linked kmsg valgrind $(guest)
+CC = gcc
+host = $(CC) -std=gnu11 -D_GNU_SOURCE -g $(warnings) -pthread -o $(dir)/$@
+
+all: $(programs)
+
+list:
+	@echo $(programs)
+
+.PHONY: all list $(programs)
+
+unit: cflags = -O1 $(sanitize)
+unit-plain: cflags = -O1
+unit unit-plain:
+	$(host) $(cflags) tests/host/unit.c cmd/command.c cmd/io.c $(parsers)
+
+command:
+	$(host) -O1 $(sanitize) -DVERSION='"1"' -DMAINTAIN='"/none"' tests/host/command.c \
+		cmd/environment.c cmd/state.c cmd/command.c cmd/text.c \
+		$$(pkg-config --cflags --libs libkmod)
+
+fuzz: CC = clang
+fuzz:
+	$(host) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		tests/host/fuzz.c $(parsers)
+
+feed:
+	$(host) -O2 tests/host/feed.c
+
+$(guest):
+	$(CC) -O2 $(warnings) -pthread -o $(dir)/$@ tests/guest/$@.c
+
+tools:
+	$(MAKE) tools build=$(dir)/tools CFLAGS="-O2 -g -Werror"
+
+# The linker finds all that cmd/lazy.c loads.
+linked:
+	$(MAKE) $(dir)/tools/linked build=$(dir)/tools
+
+kmsg:
+	$(MAKE) tools build=$(dir)/kmsg CPPFLAGS=$(kmsg) CFLAGS="-O1 -g -Werror $(sanitize)" \
+		LDFLAGS="$(sanitize)"
+
+valgrind:
+	$(MAKE) tools build=$(dir)/valgrind CPPFLAGS=$(kmsg) CFLAGS="-O1 -g -Werror"
