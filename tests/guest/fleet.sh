@@ -196,7 +196,7 @@ forgeries_stay() {
 }
 
 syntax() {
-	for set in sender "sender journal" "sender journal local" "receiver file" "receiver kafka" \
+	for set in sender "journal sender" "journal sender local" "receiver file" "receiver kafka" \
 		"receiver elasticsearch"; do
 		# shellcheck disable=SC2046 # words
 		configure syntax /etc/tcp-connect-logger \
@@ -211,7 +211,7 @@ syntax() {
 # messages of processes
 by_the_journal() {
 	cp $templates/rsyslog-sender.conf /etc/rsyslog.d/10-tcp-connect-logger.conf
-	cp $templates/rsyslog-journal.conf /etc/rsyslog.d/11-tcp-connect-logger.conf
+	cp $templates/rsyslog-journal.conf /etc/rsyslog.d/09-tcp-connect-logger.conf
 	cp $templates/rsyslog-local.conf /etc/rsyslog.d/12-tcp-connect-logger.conf
 	probe imjournal >/etc/rsyslog.d/09-rig.conf
 	systemctl start syslog.socket rsyslog
@@ -229,9 +229,10 @@ by_the_journal() {
 		"$(grep -c 'rig: once$' /var/log/syslog)"
 	equals "rsyslog-local.conf: no records in rsyslog's own files" "" \
 		"$(grep -h 'tcp_connect_logger: pid=.*comm=sequence' /var/log/syslog /var/log/kern.log | head -n 3)"
+	equals "imjournal: imklog, which also runs, causes no warning" 0 "$(grep -c 'install rsyslog-journal.conf' $received)"
 	kill_gap
 	systemctl stop rsyslog.socket syslog.socket rsyslog
-	rm -f /etc/rsyslog.d/09-rig.conf /etc/rsyslog.d/1?-tcp-connect-logger.conf
+	rm -f /etc/rsyslog.d/09-rig.conf /etc/rsyslog.d/??-tcp-connect-logger.conf
 }
 
 # kill_gap: records from the time while rsyslogd does not run arrive later
@@ -392,7 +393,7 @@ rotation() {
 	succeeds "rotation: old files are compressed" test -s $received.2.gz
 	ends imkmsg
 	systemctl stop syslog.socket rsyslog
-	rm -f /etc/rsyslog.d/09-rig.conf /etc/rsyslog.d/1?-tcp-connect-logger.conf
+	rm -f /etc/rsyslog.d/09-rig.conf /etc/rsyslog.d/??-tcp-connect-logger.conf
 }
 
 # record_in_new_file: a signal to rsyslogd takes effect at the next message
