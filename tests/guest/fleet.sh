@@ -396,7 +396,8 @@ rotation() {
 	echo 0 >$switch
 	equals "rotation: the first record is in the old file" 1 "$(grep -c -F 198.51.100.12 $received.1)"
 	equals "rotation: the old file gets no later record" 0 "$(grep -c -F 198.51.100.13 $received.1)"
-	equals "rotation: the later records are in a new file" 1 $(($(grep -c -F 198.51.100.13 $received) > 0))
+	equals "rotation: the later records are in a new file" 1 \
+		$(($(grep -c -F 198.51.100.13 $received) > 0))
 	for _ in 1 2; do
 		/payload/logrotate -f -s /tmp/logrotate.state /etc/logrotate.d/tcp-connect-logger
 		wait_until 60 record_in_new_file

@@ -143,7 +143,8 @@ of_one_process() {
 	connection blocking 127.0.0.1 9
 	echo >/tmp/go
 	wait_until 120 lines pid 1
-	equals "follow --pid filters by process" "TIME pid=$one uid=0 comm=busybox -> 127.0.0.1:9" "$(timeless /tmp/pid)"
+	equals "follow --pid filters by process" \
+		"TIME pid=$one uid=0 comm=busybox -> 127.0.0.1:9" "$(timeless /tmp/pid)"
 	ends pid INT "follow --pid"
 }
 
@@ -162,7 +163,8 @@ closed_pipe() {
 	connection -n alpha blocking 127.0.0.1 9
 	succeeds "closed pipe: follow ends" wait_until 120 test -s /tmp/status
 	equals "closed pipe: the exit status is 0" 0 "$(cat /tmp/status)"
-	equals "closed pipe: the reader got the record" "TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/head)"
+	equals "closed pipe: the reader got the record" \
+		"TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/head)"
 }
 
 # sum_of NAME: print the number of lines that follow has shown, plus the number that it has
@@ -209,7 +211,8 @@ held_back() {
 	equals "suppressed: the shown and the suppressed connections add up to all" 100 "$(held_sum)"
 	equals "suppressed: follow prints no other messages" "" "$(sed \
 		'/^tcp-connect-logger: [1-9][0-9]* connections not logged (rate_limit=5)$/d' /tmp/held.err)"
-	matches "suppressed: follow reports suppressed connections" "tcp-connect-logger: [1-9]*" "$(cat /tmp/held.err)"
+	matches "suppressed: follow reports suppressed connections" \
+		"tcp-connect-logger: [1-9]*" "$(cat /tmp/held.err)"
 	ends held INT "suppressed"
 	echo 1000 >$rate_limit
 
@@ -256,7 +259,8 @@ usage() {
 	starts adm setpriv --reuid carol --regid carol --init-groups tcp-connect-logger follow --comm alpha
 	connection -n alpha blocking 127.0.0.1 9
 	wait_until 120 lines adm 1
-	equals "follow by a member of adm shows the record" "TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/adm)"
+	equals "follow by a member of adm shows the record" \
+		"TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/adm)"
 	pkill -TERM -f '^tcp-connect-logger follow'
 	wait
 }
@@ -317,7 +321,7 @@ slewed_clock() {
 	equals "slewed clock: follow --kmsg differs from the journal by less than half a second" 1 \
 		$((late - arrived < 500000 && arrived - late < 500000))
 	[ "$late" = "$arrived" ] ||
-		note "slewed clock: follow --kmsg differs from the journal by $((late - arrived)) microseconds"
+		note "slewed clock: follow --kmsg and the journal differ by $((late - arrived)) microseconds"
 	ends late INT "late"
 	ends late_kmsg INT "late_kmsg"
 }
@@ -339,7 +343,8 @@ TIME pid=$pid uid=0 comm=beta -> 127.0.0.1:9" "$(timeless /tmp/blind)"
 	matches "journal without the kernel's lines: follow warns" \
 		"tcp-connect-logger: the journal does not get the kernel's lines; reading /dev/kmsg instead" \
 		"$(cat /tmp/blind.err)"
-	equals "journal without the kernel's lines: follow prints only one message" 1 "$(wc -l </tmp/blind.err)"
+	equals "journal without the kernel's lines: follow prints only one message" \
+		1 "$(wc -l </tmp/blind.err)"
 	ends blind INT "blind"
 	rm /run/systemd/journald.conf.d/rig.conf
 	systemctl restart systemd-journald
@@ -429,7 +434,8 @@ tops() {
 	counts
 	for one in top other; do
 		wait_until 60 shows $one 10
-		equals "$top, $one: the table of ten connections" "$(table 10 '4|alpha|127.0.0.1:9' '3|\x0a{ comm: x|198.51.100.1:443' \
+		equals "$top, $one: the table of ten connections" \
+			"$(table 10 '4|alpha|127.0.0.1:9' '3|\x0a{ comm: x|198.51.100.1:443' \
 			'2|gamma|[2001:db8::1]:443' '1|gamma|[2001:db8::2]:443')" "$(table_of $one 10)"
 	done
 	connection -n gamma blocking 2001:db8::1 80
@@ -440,7 +446,8 @@ tops() {
 	kmsg=$1
 	shift
 	wait_until 60 shows top 11
-	equals "$top: the table after one more connection" "$(table 11 '4|alpha|127.0.0.1:9' '3|\x0a{ comm: x|198.51.100.1:443' "$@")" \
+	equals "$top: the table after one more connection" \
+		"$(table 11 '4|alpha|127.0.0.1:9' '3|\x0a{ comm: x|198.51.100.1:443' "$@")" \
 		"$(table_of top 11)"
 	for one in top other; do
 		[ -z "$kmsg" ] && continue	# a row's port may have become *
@@ -451,15 +458,18 @@ tops() {
 	kill -KILL "$(cat /tmp/other.pid)"
 	wait
 	[ -n "$kmsg" ] ||
-		equals "$top, killed: it leaves its trace instance" 1 "$(find $instances -name 'tcp-connect-logger-*' | wc -l)"
+		equals "$top, killed: it leaves its trace instance" \
+			1 "$(find $instances -name 'tcp-connect-logger-*' | wc -l)"
 	# shellcheck disable=SC2086 # perhaps none
 	starts third tcp-connect-logger top $kmsg --interval 1
 	script -qefc "TERM=xterm tcp-connect-logger $top --interval 1 --count 1" /tmp/terminal </dev/null >/dev/null 2>&1
 	equals "$top --count: it ends" 0 $?
-	matches "$top on a terminal: it updates the table in place" "*$(printf '\033[H\033[J')connections 0, rows 0*" "$(cat /tmp/terminal)"
+	matches "$top on a terminal: it updates the table in place" \
+		"*$(printf '\033[H\033[J')connections 0, rows 0*" "$(cat /tmp/terminal)"
 	script -qefc "TERM=dumb tcp-connect-logger $top --interval 1 --count 1" /tmp/terminal </dev/null >/dev/null 2>&1
 	matches "$top on a dumb terminal: it shows a table" "*connections 0, rows 0*" "$(cat /tmp/terminal)"
-	fails "$top on a dumb terminal: it prints no escape sequences" grep -q "$(printf '\033')" /tmp/terminal
+	fails "$top on a dumb terminal: it prints no escape sequences" \
+		grep -q "$(printf '\033')" /tmp/terminal
 	ends third INT "$top"
 	equals "$top: it leaves tracefs unchanged" "$before" "$(traces)"
 }
@@ -550,7 +560,8 @@ prometheus() {
 	wait_until 60 are_metrics
 	equals "prometheus: node_exporter shows the metrics after one more connection" \
 		"$(expected_metrics)" "$(metrics)"
-	succeeds "prometheus: promtool accepts the metrics" sh -c "/payload/promtool check metrics <$metrics_file"
+	succeeds "prometheus: promtool accepts the metrics" \
+		sh -c "/payload/promtool check metrics <$metrics_file"
 	equals "prometheus: promtool reports no problems" "" "$output"
 
 	fails "prometheus: no process of the service runs as root" pgrep -u 0 -f libexec/tcp-connect-logger/metrics
