@@ -20,9 +20,9 @@
 #	boot:		kernel arguments for a guest that runs only this test; "-" for no
 #			arguments. Bare tests without this line share one boot
 #	payload:	the files in /payload: module (the .ko files for its kernel), deb,
-#			tools-deb, command (the command's packages, in /payload/command), apt and
-#			rpm (repositories), versions, warm (the compiler's results), programs of
-#			tests/guest, files of the tree
+#			tools-deb, command (the command's packages, in /payload/command), srpm,
+#			apt and rpm (repositories), versions, warm (the compiler's results),
+#			programs of tests/guest, files of the tree
 #	arguments:	the arguments of the script
 #	later:		what only make test-all does, and why
 #
