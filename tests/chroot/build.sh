@@ -4,9 +4,9 @@
 # build.sh PRETEND NEIGHBOURS KERNEL... - install the package in a chroot for all kernels of a
 # suite; on the first kernel, check the compiler's warnings
 #
-# Leaves the module for each kernel in /payload/KERNEL, for the guests. NEIGHBOURS are the kernels
-# whose guests also load other modules. Unless PRETEND is empty, there are also made-up kernels
-# that, to DKMS, cannot be patched or have no headers.
+# The test leaves the module for each kernel in /payload/KERNEL, for the guests. NEIGHBOURS are the
+# kernels whose guests also load other modules. If PRETEND is not empty, the test also makes headers
+# of kernels that do not exist: some of these kernels cannot be patched, and others have no headers.
 #
 # where: chroot
 # on: every suite
@@ -18,7 +18,7 @@ shift 2
 # shellcheck source=tests/chroot/chroot.sh
 . /payload/chroot.sh
 
-# pretend NAME: make headers of a kernel that does not exist, in $fake and $fake_common
+# pretend NAME: make the headers of a kernel that does not exist, in $fake and $fake_common
 pretend() {
 	fake=/usr/src/linux-headers-$1 fake_common=/usr/src/linux-headers-$1-common
 	common=$(common_of "$headers")
@@ -46,37 +46,39 @@ pretend_kernels() {
 	mkdir -p /lib/modules/6.99.4-without-headers
 }
 
-# for_unsupported COMMAND: run it with the name and the reason of each
+# for_unsupported COMMAND: run the command with the name and the reason of each unsupported kernel
 for_unsupported() {
 	echo "$unsupported" | while read -r name reason; do
 		[ -z "$name" ] || "$1" "$name" "$reason"
 	done
 }
 
-# says_why NAME REASON: the user sees this sentence in $output
+# says_why NAME REASON: check that $output has the reason
 says_why() {
-	matches "$1: says why and what to do" "*
+	matches "$1: the message says why, and what to do" "*
 tcp-connect-logger: kernel $1 cannot be patched, and its module refuses to load: $2
 *" "$output"
 }
 
+# refuses NAME: check that the module for this kernel is the one that refuses to load
 refuses() {
 	equals "$1: its module is no livepatch" "" "$(modinfo -F livepatch "$(module_of "$1")")"
-	matches "$1: its module says so" "Not the livepatch,*" \
+	matches "$1: the module's description says so" "Not the livepatch,*" \
 		"$(modinfo -F description "$(module_of "$1")")"
 }
 
-# hooks NAME REASON: run the hooks that an installation of the headers, and of the kernel, runs.
-# DKMS's hooks do the work. If one fails, apt fails.
+# hooks NAME REASON: run the hooks that run when the headers and the kernel are installed. DKMS's
+# hooks build the module. If a hook fails, apt fails.
 hooks() {
 	dkms remove -m tcp-connect-logger -v "$version" -k "$1" >/dev/null 2>&1
-	fails "$1: the module is gone" test -e "$(module_of "$1")"
+	fails "$1: the module has been removed" test -e "$(module_of "$1")"
 	succeeds "$1: the headers' hook succeeds" run-parts --arg="$1" /etc/kernel/header_postinst.d
 	says_why "$@"
 	refuses "$@"
 	succeeds "$1: the kernel's hook succeeds" /etc/kernel/postinst.d/dkms "$1"
 }
 
+# package KERNEL...: install the package for these kernels, check what is built, and purge it
 package() {
 	for dir in /lib/modules/*; do
 		case " $* " in
@@ -90,16 +92,17 @@ package() {
 	succeeds "chroot: apt install" apt_get install /payload/*.deb
 	# bullseye's C library is older than this machine's.
 	if tcp-connect-logger --version >/dev/null 2>&1; then
-		matches "chroot: says that it does not load" "*
+		matches "chroot: the message says that the command cannot load here" "*
 tcp-connect-logger: cannot load from a chroot or a container.*" "$output"
 	else
-		skip "chroot: says that it does not load" "the command was built for a newer suite"
+		skip "chroot: the message says that the command cannot load here" \
+			"the command was built for a newer suite"
 	fi
-	[ -z "$pretend" ] || matches "chroot: says that nothing was built for 6.99.3-broken" \
+	[ -z "$pretend" ] || matches "chroot: the message says that nothing was built for 6.99.3-broken" \
 		"*tcp-connect-logger: nothing could be built for kernel 6.99.3-broken, see*" "$output"
 	for_unsupported says_why
 	for_unsupported refuses
-	equals "chroot: built and installed for every kernel with headers that work" "$(
+	equals "chroot: the module is installed for every kernel with working headers" "$(
 		{
 			printf '%s\n' "$@"
 			echo "$unsupported" | sed -n 's/ .*//p'
@@ -113,7 +116,7 @@ tcp-connect-logger: cannot load from a chroot or a container.*" "$output"
 	[ -z "$unsupported" ] || echo "$unsupported" | tail -n 1 | while read -r name reason; do
 		hooks "$name" "$reason"
 	done
-	equals "chroot: the other kernels keep theirs" "$before" "$(dkms_status)"
+	equals "chroot: the other kernels keep their modules" "$before" "$(dkms_status)"
 	cp -a "$sources" /tmp/sources
 
 	succeeds "chroot: apt purge" apt_get purge tcp-connect-logger-dkms
@@ -142,51 +145,54 @@ rate_limit:*(uint)" "$(modinfo -F parm "$file" | sort)"
 	*) cat "$file" ;;
 	esac >"$ko"
 	disassembly
-	# For make matrix; the compiler has left its name in the module
+	# For make matrix: the version of DKMS, and the compiler, whose name is in the module
 	echo "$(dpkg-query -Wf '${source:Upstream-Version}' dkms);$(readelf -p .comment "$ko" |
 		sed -n 's/.*GCC: ([^)]*) \([0-9.]*\).*/gcc \1/p' | head -n 1)" >"/payload/$kernel/built"
 }
 
-# disassembly: check how the replacements in the module that DKMS built reach the originals.
-# (An old objdump writes jmpq and callq.)
+# disassembly: check how the replacement functions in the module reach the originals. Older versions
+# of objdump write jmpq and callq.
 disassembly() {
 	code=$(objdump -dr --no-show-raw-insn -j .text "$ko")
-	equals "$kernel: code: patched by the kernel as static calls" 1 \
+	equals "$kernel: code: the kernel patches the static calls" 1 \
 		"$(readelf -SW "$ko" | grep -c ' \.static_call_sites ')"
 	for ip in v4 v6; do
 		wrapper=$(echo "$code" | sed -n "/<tcl_tcp_${ip}_connect>:/,/^\$/p")
 		name="$kernel: code: $ip:"
-		equals "$name no indirect branch, no retpoline" "" \
+		equals "$name there is no indirect branch and no retpoline" "" \
 			"$(echo "$wrapper" | grep -E '(jmp|call)q? +\*|__x86_indirect')"
-		matches "$name the way to the original is a direct jump" "[1-9]*" \
+		matches "$name a direct jump leads to the original" "[1-9]*" \
 			"$(echo "$wrapper" | grep -A 1 -E '\sjmpq?\s' | grep -c "__SCT__tcl_original_$ip")"
-		equals "$name and no call, which would stay on the stack" 0 \
+		equals "$name no call leads to the original" 0 \
 			"$(echo "$wrapper" | grep -B 1 '__SCT__tcl_original' | grep -c -E '\scallq?\s')"
-		equals "$name one flag test" 1 "$(echo "$wrapper" | grep -c -E '\s(test|cmp)[bl]?\s')"
-		equals "$name one call, for the record" 1 \
+		equals "$name there is one flag test" 1 \
+			"$(echo "$wrapper" | grep -c -E '\s(test|cmp)[bl]?\s')"
+		equals "$name there is one call, which makes the record" 1 \
 			"$(echo "$wrapper" | grep -A 1 -E '\scallq?\s' | grep -c "tcl_connect_$ip")"
-		# Up to the jump to the original, the path if nobody wants the record.
-		matches "$name nothing is saved before the flag test" "[1-9]*" \
+		# If nobody wants the record, the path to the original is only a test and a jump.
+		matches "$name no register is saved before the flag test" "[1-9]*" \
 			"$(echo "$wrapper" | grep -E -m 1 -n '\s(push|sub|test|cmp)[bl]?\s' | grep -E '(test|cmp)')"
-		equals "$name no part of the replacement is elsewhere" "" \
+		equals "$name the compiler has not split the replacement" "" \
 			"$(nm "$ko" | grep "tcl_tcp_${ip}_connect\.")"
 	done
 }
 
 warnings() {
-	# W=1 applies only to the module; the warnings of W=1 and sparse name its files.
-	succeeds "compiler: W=1 and sparse" build W=1 C=2 CF=-D__CHECK_ENDIAN__
-	equals "compiler: no warning of W=1 and sparse" "" "$(echo "$output" | grep -E 'warning:|error:')"
+	# W=1 applies only to the module. The warnings of W=1 and sparse name the module's files.
+	succeeds "compiler: a build with W=1 and sparse succeeds" build W=1 C=2 CF=-D__CHECK_ENDIAN__
+	equals "compiler: W=1 and sparse report no warnings" "" \
+		"$(echo "$output" | grep -E 'warning:|error:')"
 	build clean >/dev/null
 }
 
-# neighbours: build the modules that guests load beside it, and the one for unsupported kernels
+# neighbours: build the modules that guests load beside our module, and the module for unsupported
+# kernels
 neighbours() {
 	for one in $neighbours_for; do
 		rm -rf /tmp/modules
 		cp -a /payload/modules /payload/src /tmp
 		cp /payload/livepatch-sample.c "$sources/unsupported.c" /tmp/modules
-		succeeds "$one: the neighbours are built" \
+		succeeds "$one: the other modules are built" \
 			make -C "/usr/src/linux-headers-$one" M=/tmp/modules TCL_VERSION="$version" $without_btf modules
 		mv /tmp/modules/tcp-connect-logger.ko "/payload/$one/unsupported.ko"
 		cp /tmp/modules/*.ko "/payload/$one"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# For tests in a chroot with the headers of some kernels; $kernel is the first one
+# For tests in a chroot with the headers of some kernels. $kernel is the first kernel.
 
 # shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
@@ -11,11 +11,11 @@ headers=/usr/src/linux-headers-$kernel
 version=$(dpkg-deb -f /payload/*.deb Version)
 sources=/usr/src/tcp-connect-logger-$version
 
-# For make: build without BTF
+# An argument for make, to build without BTF
 without_btf=CONFIG_DEBUG_INFO_BTF_MODULES=
 
-# command_alone: install the command as a package that needs no other: its libraries, which it loads
-# when it uses them, are not here, and in a chroot it refuses before that
+# command_alone: install the command from a package without dependencies. The chroot does not have
+# the libraries that the command loads when it uses them, but in a chroot it does not get that far.
 command_alone() {
 	dpkg-deb -R /payload/command/*.deb /tmp/command
 	rm -f /tmp/command/DEBIAN/p*
@@ -31,35 +31,38 @@ one_kernel() {
 	find /lib/modules -mindepth 1 -maxdepth 1 ! -name "$kernel" -exec rm -r {} +
 }
 
-# common_of HEADERS: the directory of what Debian's flavours share
+# common_of HEADERS: print the directory with the headers that all of Debian's flavours share
 common_of() {
 	sed -n 's/^include \(.*\)\/Makefile$/\1/p' "$1/Makefile"
 }
+# all_files: list all files that a package could leave behind
 all_files() {
 	find / -xdev \( -path /proc -o -path /payload -o -path /tmp -o -path /var/log -o -path /var/lib/apt -o -path /var/cache \) -prune -o -print |
 		grep -v -e '^/var/lib/dkms/mok\.' -e /.rpmdb -e /var/lib/rpm | sort
 }
 
-# build ARGUMENT...: compile the sources as a user's make would, but without BTF, because reading
-# the kernel's BTF takes longer than compiling the module
+# build ARGUMENT...: compile the sources as a user does with make, but without BTF, because it takes
+# longer to read the kernel's BTF than to compile the module
 build() {
 	make -C "$headers" "M=$sources" "TCL_VERSION=$version" $without_btf modules "$@" 2>&1
 }
 
-# module_of KERNEL: the module, compressed or not
+# module_of KERNEL: print the file of the module, which may be compressed
 module_of() {
 	echo "/lib/modules/$1/updates/dkms"/*
 }
 
-# The output format of "dkms status" has changed several times.
+# dkms_status: print the output of "dkms status" in one format, because the format has changed
+# several times
 dkms_status() {
 	dkms status tcp-connect-logger | sed 's!^tcp-connect-logger, !tcp-connect-logger/!' | sort
 }
 
-# is_signed NAME FILE: signed, if this DKMS signs modules
+# is_signed NAME FILE: check that the module is signed, if this version of DKMS signs modules
 is_signed() {
 	signer=
 	! grep -q sign_file "$(command -v dkms)" || signer="DKMS module signing key"
-	equals "$1: signed with DKMS's key, if it has one" "$signer" "$(modinfo -F signer "$2")"
+	equals "$1: the module is signed with DKMS's key, if DKMS has one" "$signer" \
+		"$(modinfo -F signer "$2")"
 }
 

@@ -16,19 +16,19 @@
 
 include=$(common_of "$headers")/include
 
-# doctored NAME FILE COMMAND PATTERN: after COMMAND has changed FILE, the build fails with one
-# error
+# doctored NAME FILE COMMAND PATTERN: change FILE with COMMAND, and check that the build fails with
+# one error, which matches PATTERN
 doctored() {
 	cp -a "$2" "$2.rig"
 	eval "$3 \$2"
 	if cmp -s "$2" "$2.rig"; then
-		not_ok "$1" "nothing to doctor in $2"
+		not_ok "$1" "the command did not change $2"
 	elif output=$(build); then
-		not_ok "$1" "it was built"
+		not_ok "$1" "the build succeeded"
 	else
 		errors=$(echo "$output" | sed -n 's/.* error: //p')
-		equals "$1: one error" 1 "$(echo "$errors" | wc -l)"
-		matches "$1: the sentence" "$4" "$errors"
+		equals "$1: the build reports one error" 1 "$(echo "$errors" | wc -l)"
+		matches "$1: the error says why" "$4" "$errors"
 	fi
 	mv "$2.rig" "$2"
 }
@@ -53,22 +53,22 @@ doctored_headers() {
 		"sed -i '/(\*connect)(struct sock \*sk,/,/;/s/int addr_len/size_t addr_len/'" \
 		'static assertion failed: "tcp_v6_connect() has a type in this kernel that this version of tcp-connect-logger does not know: look for a newer one"'
 
-	# Both spellings of the address's type must build, whichever one this kernel has.
+	# The module must build with both types of the address, independent of this kernel's type.
 	for type in sockaddr sockaddr_unsized; do
 		cp -a "$include/net/tcp.h" "$include/net/sock.h" /tmp
 		sed -i "/^int tcp_v4_connect(/s/struct sockaddr[_a-z]* /struct $type /" "$include/net/tcp.h"
 		sed -i "/(\*connect)(struct sock \*sk,/,/;/s/struct sockaddr[_a-z]* /struct $type /" "$include/net/sock.h"
-		succeeds "the address is a struct $type" build
+		succeeds "the module builds if the address is a struct $type" build
 		mv /tmp/tcp.h /tmp/sock.h "$include/net"
 		build clean >/dev/null
 	done
 }
 
-# RHEL's kernels have an old version number and many newer features. So nothing may depend on
-# the number.
+# other_numbers: check that nothing depends on the kernel's version number, because RHEL's kernels
+# have an old number and many newer features
 other_numbers() {
 	file=$headers/include/generated/uapi/linux/version.h
-	succeeds "the kernel's own number: it is built" build
+	succeeds "the module builds with the kernel's own version number" build
 	cp "$sources/tcp-connect-logger.ko" "$file" /tmp
 	for number in 4.18.0 5.14.0; do
 		build clean >/dev/null
@@ -78,23 +78,24 @@ other_numbers() {
 				-e "/VERSION_MAJOR/s/[0-9]*\$/$major/; /PATCHLEVEL/s/[0-9]*\$/$patchlevel/" \
 				-e "/SUBLEVEL/s/[0-9]*\$/$sublevel/" "$file"
 		}
-		fails "$number: that is another" cmp -s "$file" /tmp/version.h
-		succeeds "$number: it is built" build
-		succeeds "$number: it is the same to the bit" cmp "$sources/tcp-connect-logger.ko" /tmp/tcp-connect-logger.ko
+		fails "$number: the headers have another number" cmp -s "$file" /tmp/version.h
+		succeeds "$number: the module builds" build
+		succeeds "$number: the module is identical" \
+			cmp "$sources/tcp-connect-logger.ko" /tmp/tcp-connect-logger.ko
 		cp /tmp/version.h "$file"
 	done
 	build clean >/dev/null
 }
 
-# made_by NAME ARGUMENT...: the tree's Makefile builds the module for this kernel
+# made_by NAME ARGUMENT...: check that the tree's Makefile builds the module for this kernel
 made_by() {
 	name=$1
 	shift
-	succeeds "$name: builds" make -C /tmp/tree "$@"
-	matches "$name: for this kernel" "$kernel *" "$(modinfo -F vermagic /tmp/tree/src/tcp-connect-logger.ko)"
-	equals "$name: has the package's version" "$version" "$(modinfo -F version /tmp/tree/src/tcp-connect-logger.ko)"
-	succeeds "$name: cleans" make -C /tmp/tree "$@" clean
-	equals "$name: leaves nothing" "" "$(diff -r /tmp/clean /tmp/tree/src)"
+	succeeds "$name: it builds the module" make -C /tmp/tree "$@"
+	matches "$name: the module is for this kernel" "$kernel *" "$(modinfo -F vermagic /tmp/tree/src/tcp-connect-logger.ko)"
+	equals "$name: the module has the package's version" "$version" "$(modinfo -F version /tmp/tree/src/tcp-connect-logger.ko)"
+	succeeds "$name: make clean succeeds" make -C /tmp/tree "$@" clean
+	equals "$name: make clean leaves no file" "" "$(diff -r /tmp/clean /tmp/tree/src)"
 }
 
 by_hand() {
@@ -102,8 +103,8 @@ by_hand() {
 	cp -a /payload/Makefile /payload/debian /payload/src /tmp/tree
 	make -C /tmp/tree "KVER=$kernel" clean >/dev/null
 	cp -a /tmp/tree/src /tmp/clean
-	fails "make without headers" make -C /tmp/tree KVER=none
-	matches "make without headers: says what to do" "*no kernel headers in /lib/modules/none/build: install them, or name others with KVER= or KDIR=*" "$output"
+	fails "make without headers fails" make -C /tmp/tree KVER=none
+	matches "make without headers: the message says what to do" "*no kernel headers in /lib/modules/none/build: install them, or name others with KVER= or KDIR=*" "$output"
 	made_by "make KVER=" "KVER=$kernel"
 	made_by "make KDIR=" "KDIR=$headers"
 	mkdir -p "/lib/modules/$(uname -r)"

@@ -19,24 +19,25 @@ shift
 
 old=$version new=99.1.0
 
-# is_installed NAME VERSION: for $kernel, with nothing else
+# is_installed NAME VERSION: check that only this version is installed, for $kernel
 is_installed() {
 	equals "$1: dkms status" "tcp-connect-logger/$2, $kernel, x86_64: installed" "$(dkms_status)"
-	equals "$1: modinfo" "$2 Y" "$(modinfo -k "$kernel" -F version tcp_connect_logger) \
+	equals "$1: version in modinfo" "$2 Y" "$(modinfo -k "$kernel" -F version tcp_connect_logger) \
 $(modinfo -k "$kernel" -F livepatch tcp_connect_logger)"
-	equals "$1: one source in /usr/src" "/usr/src/tcp-connect-logger-$2" "$(ls -d /usr/src/tcp-connect-logger-*)"
+	equals "$1: /usr/src has only this source" "/usr/src/tcp-connect-logger-$2" "$(ls -d /usr/src/tcp-connect-logger-*)"
 }
 
-# killed_at NAME POINT COMMAND...: the old module is still there, unless the new one is installed
+# killed_at NAME POINT COMMAND...: kill the command at this point, and check that the old module is
+# still there, or else the new one
 killed_at() {
 	name=$1 point=$2
 	shift 2
 	stop_at_point "$point"
-	begin_and_stop "$name: it comes there" "$@"
+	begin_and_stop "$name: the upgrade reaches this point" "$@"
 	kill_stopped
 	left=$old
 	[ "$point" != swapped ] || left=$new
-	equals "$name: the module there" "$left Y" "$(modinfo -k "$kernel" -F version tcp_connect_logger) \
+	equals "$name: a module is there" "$left Y" "$(modinfo -k "$kernel" -F version tcp_connect_logger) \
 $(modinfo -k "$kernel" -F livepatch tcp_connect_logger)"
 }
 
@@ -62,43 +63,43 @@ rpm_of() {
 }
 
 debs() {
-	succeeds "deb: install" apt_get install "$(deb_of "$old")"
+	succeeds "deb: apt installs the old version" apt_get install "$(deb_of "$old")"
 	for point in $points; do
 		name="deb killed, $point"
 		killed_at "$name" "$point" apt-get -y -o Dpkg::Use-Pty=0 --allow-downgrades install "$(deb_of "$new")"
 		if [ "$point" = prerm ]; then
 			fails "$name: dpkg --configure -a is not enough" dpkg --configure -a
-			matches "$name: it says what to do" \
+			matches "$name: dpkg says what to do" \
 				"*you should*reinstall it before attempting configuration*" "$output"
-			succeeds "$name: apt install --reinstall" \
+			succeeds "$name: apt install --reinstall succeeds" \
 				apt_get install --reinstall --allow-downgrades "$(deb_of "$new")"
 		else
-			succeeds "$name: dpkg --configure -a" dpkg --configure -a
+			succeeds "$name: dpkg --configure -a succeeds" dpkg --configure -a
 		fi
 		is_installed "$name, and finished" "$new"
-		equals "$name, and finished: dpkg is content" "" "$(dpkg --audit)"
+		equals "$name, and finished: dpkg reports no problems" "" "$(dpkg --audit)"
 		turn
 	done
-	succeeds "deb: purge" apt_get purge tcp-connect-logger-dkms
+	succeeds "deb: apt purges the package" apt_get purge tcp-connect-logger-dkms
 }
 
-# rpm has no state between unpacked and configured: its point is the one before %post.
+# rpms: rpm has no state between unpacked and configured, so it is interrupted at fewer points
 rpms() {
 	mkdir -p /usr/lib/modprobe.d /usr/lib/modules-load.d /usr/share/licenses /usr/share/man/man4
 	rpmbuild --rebuild --nodeps --without tools --define "_topdir /tmp/rpm" /payload/*.src.rpm >/tmp/rpm.log 2>&1
 	old=$version new=99.1.0
-	succeeds "rpm: install" rpm -U --nodeps "$(rpm_of "$old")"
+	succeeds "rpm: rpm installs the old version" rpm -U --nodeps "$(rpm_of "$old")"
 	for point in $rpm_points; do
 		name="rpm killed, $point"
 		killed_at "$name" "$point" rpm -U --nodeps --oldpackage "$(rpm_of "$new")"
-		succeeds "$name: rpm -U --replacepkgs" rpm -U --nodeps --oldpackage --replacepkgs "$(rpm_of "$new")"
+		succeeds "$name: rpm -U --replacepkgs succeeds" rpm -U --nodeps --oldpackage --replacepkgs "$(rpm_of "$new")"
 		is_installed "$name, and finished" "$new"
-		equals "$name, and finished: one package" "tcp-connect-logger-dkms-$new-1" \
+		equals "$name, and finished: only one package is installed" "tcp-connect-logger-dkms-$new-1" \
 			"$(rpm -q --qf '%{NAME}-%{VERSION}-%{RELEASE}\n' tcp-connect-logger-dkms)"
 		turn
 	done
-	succeeds "rpm: erase" rpm -e --nodeps tcp-connect-logger-dkms
-	equals "rpm: erased: dkms status" "" "$(dkms_status)"
+	succeeds "rpm: rpm erases the package" rpm -e --nodeps tcp-connect-logger-dkms
+	equals "rpm: dkms status after the erase" "" "$(dkms_status)"
 }
 
 one_kernel

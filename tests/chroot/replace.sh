@@ -17,12 +17,12 @@
 one_kernel
 command_alone
 one_after_another deb /payload/*.deb
-succeeds "unpacked: dpkg" dpkg --unpack /payload/versions/99.1.0.deb
+succeeds "unpacked: dpkg succeeds" dpkg --unpack /payload/versions/99.1.0.deb
 equals "unpacked: dkms status" "tcp-connect-logger/$version, $kernel, x86_64: installed" "$(dkms_status)"
-# When a new kernel arrives, DKMS still has the source of the old version.
-succeeds "unpacked: a new kernel's hook" run-parts --arg="$kernel" /etc/kernel/header_postinst.d
-succeeds "unpacked: dpkg --configure" dpkg --configure -a
+# If a new kernel is installed now, DKMS still has the source of the old version.
+succeeds "unpacked: the hook of a new kernel succeeds" run-parts --arg="$kernel" /etc/kernel/header_postinst.d
+succeeds "unpacked: dpkg --configure -a succeeds" dpkg --configure -a
 is "configured" 99.1.0 ""
-succeeds "purge: apt" apt_get purge tcp-connect-logger-dkms
+succeeds "purge: apt succeeds" apt_get purge tcp-connect-logger-dkms
 leaves_no_file "purge"
 echo end

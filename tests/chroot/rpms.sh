@@ -16,13 +16,13 @@
 
 note "$(rpm --version)"
 one_kernel
-# On rpm's own distributions other packages own these directories; here rpm would leave them.
+# In distributions that use rpm, other packages own these directories. Here, rpm would leave them.
 mkdir -p /usr/lib/modprobe.d /usr/lib/modules-load.d /usr/share/licenses /usr/share/man/man4
-succeeds "the source is built" \
+succeeds "rpmbuild builds the source package" \
 	rpmbuild --rebuild --nodeps --without tools --define "_topdir /tmp/rpm" /payload/*.src.rpm
 one_after_another rpm /tmp/rpm/RPMS/noarch/*.rpm
 to "rpm: reinstall" "/payload/versions/$version-2.rpm"
 is "rpm: reinstall" "$version" ""
-succeeds "rpm: erase" rpm -e --nodeps tcp-connect-logger-dkms
+succeeds "rpm: erase: rpm succeeds" rpm -e --nodeps tcp-connect-logger-dkms
 leaves_no_file "rpm: erase"
 echo end

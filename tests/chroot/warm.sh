@@ -6,7 +6,7 @@
 
 set -e
 
-# build DEB
+# build DEB: build this version for all kernels, so that the compiler's results are in ccache
 build() {
 	dpkg-deb -x "$1" /
 	version=$(dpkg-deb -f "$1" Version)
@@ -25,6 +25,6 @@ done
 [ ! -d /payload/headers ] || dpkg --unpack /payload/headers/*.deb
 build /payload/tcp-connect-logger-dkms*.deb
 
-# ccache also touches the files that it hits.
+# Copy the files that ccache has written or used; it also touches a file when it uses it.
 mkdir /payload/ccache
 cd /var/cache/ccache && find . -type f -newer /tmp/start -exec cp --parents -t /payload/ccache {} +

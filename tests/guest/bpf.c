@@ -4,12 +4,12 @@
  *
  *	bpf fentry|fexit FUNCTION
  *
- * Answers each line of its standard input with one line on its standard output, and exits at
- * the end of input:
+ * The program answers each line of its standard input with one line on its standard output, and
+ * exits at the end of the input:
  *
- *	on	attach; "on", or the error
- *	off	detach; "off"
- *	count	the number of calls since the last count
+ *	on	attach, and print "on" or the error
+ *	off	detach, and print "off"
+ *	count	print the number of calls since the last count
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -24,7 +24,7 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* A program that adds one to the only element of an array. */
+/* Load a program that adds one to the only element of an array. */
 static int load(enum bpf_attach_type type, const char *function, int array)
 {
 	const struct bpf_insn insns[] = {
@@ -63,7 +63,7 @@ int main(int argc, char **argv)
 	setlinebuf(stdout);
 	while (fgets(line, sizeof(line), stdin)) {
 		if (!strcmp(line, "on\n")) {
-			/* Until 5.12 a program can be attached only once. */
+			/* Before 5.12, a program can be attached only once, so load it again. */
 			program = load(type, argv[2], array);
 			if (program < 0)
 				die("program");

@@ -15,9 +15,9 @@ as() {
 	runuser -u "$by" -- "$@"
 }
 
-# says NAME TEXT: the command's whole output
+# says NAME TEXT: check the command's whole output
 says() {
-	equals "$1: says" "tcp-connect-logger: $2" "$output"
+	equals "$1: the message" "tcp-connect-logger: $2" "$output"
 }
 
 usage() {
@@ -25,20 +25,20 @@ usage() {
 		"load --timeout=" "load --timeout x" "load --timeout -1" "load --timeout 9999999"; do
 		# shellcheck disable=SC2086 # words
 		exits "usage: '$wrong'" 2 tcp-connect-logger $wrong
-		matches "usage: '$wrong' says what is wrong" \
+		matches "usage: '$wrong' prints an error message" \
 			"tcp-connect-logger: *. See: tcp-connect-logger --help" "$output"
 	done
 	exits "usage: --version" 0 tcp-connect-logger --version
-	equals "usage: --version" "tcp-connect-logger $version" "$output"
+	equals "usage: --version prints the version" "tcp-connect-logger $version" "$output"
 	exits "usage: --help" 0 tcp-connect-logger --help
 	for command in status enable disable load unload reload follow top --json --prometheus --timeout --fallback --version; do
-		matches "usage: --help has $command" "*$command*" "$output"
-		matches "usage: the man page has $command" "*$command*" \
+		matches "usage: --help lists $command" "*$command*" "$output"
+		matches "usage: the man page describes $command" "*$command*" \
 			"$(zcat /usr/share/man/man8/tcp-connect-logger.8.gz | sed 's/\\-/-/g')"
 	done
 }
 
-# offers WORD...: bash's completions for the last word
+# offers WORD...: print bash's completions for the last word
 offers() {
 	# shellcheck disable=SC2016 # for bash
 	bash -c '. /usr/share/bash-completion/completions/tcp-connect-logger
@@ -47,21 +47,21 @@ offers() {
 }
 
 completion() {
-	equals "completion: commands" "status enable disable load unload reload follow top --help --version" "$(offers '')"
-	equals "completion: a command" "load" "$(offers l)"
-	equals "completion: status" "--json --prometheus" "$(offers status '')"
-	equals "completion: reload" "--timeout --fallback" "$(offers reload '')"
-	equals "completion: a number" "" "$(offers load --timeout '')"
+	equals "completion: it offers all commands" "status enable disable load unload reload follow top --help --version" "$(offers '')"
+	equals "completion: it completes a command" "load" "$(offers l)"
+	equals "completion: it offers the options of status" "--json --prometheus" "$(offers status '')"
+	equals "completion: it offers the options of reload" "--timeout --fallback" "$(offers reload '')"
+	equals "completion: it offers nothing for a number" "" "$(offers load --timeout '')"
 }
 
 states_off_and_on() {
 	status_is "off" 0 "$is_loaded" enabled off
 	exits "enable" 0 tcp-connect-logger enable
-	equals "enable: says nothing" "" "$output"
+	equals "enable: it prints nothing" "" "$output"
 	status_is "on" 0 "$is_loaded" enabled on
 	curl_logs "enable" 1
 	exits "json" 0 tcp-connect-logger status --json
-	equals "json: the object" '{
+	equals "json: it prints the object" '{
   "package": "'"$version"'",
   "kernel": "'"$kernel"'",
   "installed": "'"$version"'",
@@ -77,7 +77,7 @@ states_off_and_on() {
   "counters": {"seen": N, "logged": N, "suppressed": N}
 }' "$(echo "$output" | sed '/"counters"/s/[0-9][0-9]*/N/g')"
 	exits "disable" 0 tcp-connect-logger disable
-	equals "disable: says nothing" "" "$output"
+	equals "disable: it prints nothing" "" "$output"
 	status_is "off again" 0 "$is_loaded" enabled off
 	curl_logs "disable" 0
 }
@@ -90,7 +90,7 @@ users() {
 		says "nobody: $command" "only root and the group adm may switch logging: ask to be added, or try sudo."
 	done
 	exits "nobody: status" 0 as nobody tcp-connect-logger status
-	equals "nobody: status is what root sees, but for the event" \
+	equals "nobody: status shows what root sees, except the event" \
 		"$(tcp-connect-logger status | sed 's/^\(event *\).*/\1only root can see/')" "$output"
 	for command in load unload reload; do
 		exits "alice of adm: $command" 4 as alice tcp-connect-logger $command
@@ -100,13 +100,14 @@ users() {
 	status_is "alice of adm: disabled" 0 "$is_loaded" enabled off
 }
 
-# gone NAME
+# gone NAME: check that the module is not loaded
 gone() {
 	nothing_left "$1"
 	status_is "$1" 3 "not loaded" "not loaded" "no switch"
 	curl_logs "$1" 0
 }
 
+# loads NAME: check that load succeeds
 loads() {
 	exits "$1" 0 tcp-connect-logger load
 	says "$1" "loaded, logging is off. To switch: tcp-connect-logger enable, or disable; to see the connections: tcp-connect-logger follow"
@@ -117,7 +118,7 @@ load_and_unload() {
 	exits "load once more" 0 tcp-connect-logger load
 	says "load once more" "version $version is loaded already, logging is off."
 	exits "unload" 0 tcp-connect-logger unload
-	equals "unload: says nothing" "" "$output"
+	equals "unload: it prints nothing" "" "$output"
 	gone "unload"
 	exits "unload once more" 0 tcp-connect-logger unload
 	says "unload once more" "not loaded."
@@ -132,12 +133,12 @@ load_and_unload() {
 	since=$(loaded_since)
 	exits "reload, current" 0 tcp-connect-logger reload
 	says "reload, current" "version $version is loaded already, and is what is installed."
-	equals "reload, current: the module that runs is the very same" "$since" "$(loaded_since)"
+	equals "reload, current: the module has not been reloaded" "$since" "$(loaded_since)"
 
 	echo 1 >$switch
 	another_version
 	exits "reload" 0 tcp-connect-logger reload
-	matches "reload: says what was missed" "tcp-connect-logger: version $another has taken the place of version $version, logging is on; connections were not seen for *.?? s." "$output"
+	matches "reload: it prints how long connections were not seen" "tcp-connect-logger: version $another has taken the place of version $version, logging is on; connections were not seen for *.?? s." "$output"
 	figure "$output"
 	loaded "reload" "$another"
 	curl_logs "reload" 1
@@ -149,13 +150,13 @@ load_and_unload() {
 	echo 0 >$switch
 }
 
-# untouched NAME: nothing has touched the module
+# untouched NAME: check that the module has not been unloaded since $since was set
 untouched() {
-	equals "$1: the module that runs is the very same" "$since" "$(loaded_since)"
+	equals "$1: the module has not been reloaded" "$since" "$(loaded_since)"
 	loaded "$1"
 }
 
-# The options in modprobe.d
+# options: reload applies the options in modprobe.d
 options() {
 	conf=/etc/modprobe.d/rig.conf
 	since=$(loaded_since)
@@ -164,19 +165,19 @@ options() {
 	exits "options: reload, current" 0 tcp-connect-logger reload
 	says "options: reload, current" "version $version is loaded already, and is what is installed.
 tcp-connect-logger: rate_limit is 70 now, by the options in modprobe.d or by default; it was 50."
-	equals "options: reload, current: it is" 70 "$(cat $rate_limit)"
+	equals "options: reload, current: rate_limit is set" 70 "$(cat $rate_limit)"
 	untouched "options: reload, current"
 	rm $conf
 	another_version
 	exits "options: reload" 0 tcp-connect-logger reload
-	matches "options: reload" "tcp-connect-logger: version $another has *
+	matches "options: reload: the message names the new rate_limit" "tcp-connect-logger: version $another has *
 tcp-connect-logger: rate_limit is 1000 now, by the options in modprobe.d or by default; it was 70." "$output"
 	kept_version
 	exits "options: reload, and back" 0 tcp-connect-logger reload
-	matches "options: reload, and back" "tcp-connect-logger: version $version has *, logging is off; * s." "$output"
+	matches "options: reload, and back: the message does not mention rate_limit" "tcp-connect-logger: version $version has *, logging is off; * s." "$output"
 }
 
-# The administrator's lines in modprobe.d
+# forbidden: lines of the administrator in modprobe.d forbid loading
 forbidden() {
 	conf=/etc/modprobe.d/rig.conf
 	another_version
@@ -192,14 +193,15 @@ forbidden() {
 		nothing_left "$line: load"
 		rm $conf
 		kept_version
-		loads "$line: not any more"
+		loads "$line: load without the line"
 		since=$(loaded_since)
 		another_version
 	done
 	kept_version
 }
 
-# alone COMMAND...: in namespaces of its own, as in a container
+# alone COMMAND...: check that unload refuses to work under this command, which isolates it as a
+# container does
 alone() {
 	exits "in a container: $*" 1 "$@" tcp-connect-logger unload
 	says "in a container: $*" "cannot unload from a chroot or a container."
@@ -224,7 +226,7 @@ containers() {
 	untouched "no CAP_SYS_MODULE: unload"
 }
 
-# hidden DIRECTORY COMMAND...: without what is in the directory
+# hidden DIRECTORY COMMAND...: run the command with an empty directory in place of DIRECTORY
 hidden() {
 	# shellcheck disable=SC2016 # for the inner shell
 	unshare --mount sh -c 'mount -t tmpfs tmpfs "$1" && shift && exec "$@"' sh "$@"
@@ -233,24 +235,24 @@ hidden() {
 unknown() {
 	chmod 0220 $switch
 	exits "switch not readable: status" 0 as nobody tcp-connect-logger status
-	matches "switch not readable: status" "*
+	matches "switch not readable: status names the error" "*
 logging    unknown: $switch: Permission denied
 *" "$output"
-	matches "switch not readable: json" '*"logging": null,*' "$(as nobody tcp-connect-logger status --json)"
-	equals "switch not readable: no metric" 0 \
+	matches "switch not readable: logging is null in json" '*"logging": null,*' "$(as nobody tcp-connect-logger status --json)"
+	equals "switch not readable: the metric is left out" 0 \
 		"$(as nobody tcp-connect-logger status --prometheus | grep -c '^tcp_connect_logger_logging')"
 	chmod 0664 $switch
 	exits "no tracefs: status" 0 hidden /sys/kernel/tracing tcp-connect-logger status
-	matches "no tracefs: status" "*
+	matches "no tracefs: status names the error" "*
 event      unknown: /sys/kernel/tracing/events: No such file or directory" "$output"
-	matches "no tracefs: json" '*"event": "unknown",*' "$(hidden /sys/kernel/tracing tcp-connect-logger status --json)"
+	matches "no tracefs: event is unknown in json" '*"event": "unknown",*' "$(hidden /sys/kernel/tracing tcp-connect-logger status --json)"
 	exits "livepatches hidden: status" 1 hidden /sys/kernel/livepatch tcp-connect-logger status
-	matches "livepatches hidden: status" "*
+	matches "livepatches hidden: status names the error" "*
 livepatch  unknown: /sys/kernel/livepatch: No data available
 *" "$output"
 }
 
-# One at a time
+# at_once: only one load, unload or reload works at a time
 at_once() {
 	flock /run/tcp-connect-logger.lock sleep 1000 &
 	holder=$!
@@ -258,7 +260,7 @@ at_once() {
 	since=$(loaded_since)
 	for command in load unload reload; do
 		exits "another at work: $command" 1 tcp-connect-logger $command --timeout 1
-		matches "another at work: $command" "tcp-connect-logger: another tcp-connect-logger, process *, is at work; nothing was done within 1 s." "$output"
+		matches "another at work: $command: the message names the other process" "tcp-connect-logger: another tcp-connect-logger, process *, is at work; nothing was done within 1 s." "$output"
 	done
 	untouched "another at work"
 	pkill -KILL -P $holder
@@ -268,7 +270,7 @@ at_once() {
 	begins /tmp/first tcp-connect-logger reload
 	begins /tmp/second tcp-connect-logger reload
 	wait
-	equals "two at once: one reloads, and the other finds that nothing is to do" \
+	equals "two at once: one reloads, and the other has nothing to do" \
 		"tcp-connect-logger: version $another has taken the place of version $version, logging is off; connections were not seen for N s.
 0
 tcp-connect-logger: version $another is loaded already, and is what is installed.
@@ -281,9 +283,10 @@ fails_quietly() {
 	! "$@"
 }
 
-# To the kernel, the installed module is built for a different kernel. It says so before the running
-# one is unloaded. But it checks the options only when it loads a module, so with a wrong one, the
-# module that ran is loaded again.
+# fallback: the kernel refuses the installed module. If the module looks as if it were built for a
+# different kernel, the kernel refuses it before the running module is unloaded. But the kernel
+# checks the options only when it loads the module. With a wrong option, reload therefore loads the
+# previous module again.
 fallback() {
 	echo 1 >$switch
 	since=$(loaded_since)
@@ -297,7 +300,7 @@ fallback() {
 	another_version
 	echo "options tcp_connect_logger rate_limit=nonsense" >/etc/modprobe.d/rig.conf
 	exits "fallback" 1 tcp-connect-logger reload --fallback /root/kept.ko
-	equals "fallback: says so" "tcp-connect-logger: not loaded: Invalid argument. The reason may be in: journalctl -k -g tcp_connect_logger
+	equals "fallback: the message says that the previous module is loaded again" "tcp-connect-logger: not loaded: Invalid argument. The reason may be in: journalctl -k -g tcp_connect_logger
 tcp-connect-logger: version $version is loaded again instead, logging is on." "$output"
 	rm /etc/modprobe.d/rig.conf
 	kept_version
@@ -321,7 +324,7 @@ bypassed() {
 	load /payload/rival.ko
 	state="bypassed by rival in tcp_v4_connect: IPv4 is not logged"
 	status_is "bypassed" 3 "$is_loaded" "$state" on
-	matches "bypassed: json" '*"livepatch": "bypassed",
+	matches "bypassed: json names the livepatch and the function" '*"livepatch": "bypassed",
   "by": \["rival"\],
   "bypassed": \["tcp_v4_connect"\],*' "$(tcp-connect-logger status --json)"
 	exits "bypassed: enable" 3 tcp-connect-logger enable
@@ -330,35 +333,35 @@ bypassed() {
 	says "bypassed: reload" "the livepatch rival also patches tcp_v4_connect, so this one could not be loaded again: still loaded, logging is on."
 	status_is "bypassed: as it was" 3 "$is_loaded" "$state" on
 	mark
-	fails "bypassed: connections are the rival's" curl -s http://127.0.0.1:80/
-	equals "bypassed: and not logged" "" "$(log)"
+	fails "bypassed: the rival handles connections" curl -s http://127.0.0.1:80/
+	equals "bypassed: connections are not logged" "" "$(log)"
 	unload rival
 	status_is "bypassed no more" 0 "$is_loaded" enabled on
 	curl_logs "bypassed no more" 1
 
 	load /payload/rival.ko function=tcp_v6_connect
 	status_is "bypassed in IPv6" 3 "$is_loaded" "bypassed by rival in tcp_v6_connect: IPv6 is not logged" on
-	curl_logs "bypassed in IPv6, not in IPv4" 1
+	curl_logs "bypassed in IPv6, IPv4 is logged" 1
 	exits "bypassed: unload" 0 tcp-connect-logger unload
 	nothing_left "bypassed: unload"
-	exits "rival is there: load" 1 tcp-connect-logger load
-	matches "rival is there: load says why not" "tcp-connect-logger: not loaded: *Device or resource busy. The reason may be in: journalctl -k -g tcp_connect_logger" "$output"
+	exits "rival is loaded: load" 1 tcp-connect-logger load
+	matches "rival is loaded: load states the reason" "tcp-connect-logger: not loaded: *Device or resource busy. The reason may be in: journalctl -k -g tcp_connect_logger" "$output"
 	unload rival
-	loads "rival is gone: load"
+	loads "rival is unloaded: load"
 }
 
 replaced() {
 	echo 1 >$switch
 	insmod /payload/rival.ko replace=1
-	succeeds "replaced: the kernel takes ours away" wait_until 60 test ! -d $patch
+	succeeds "replaced: the kernel removes our livepatch" wait_until 60 test ! -d $patch
 	wait_until 60 transition_over $rival
 	state="nothing is logged; to load it again: tcp-connect-logger reload"
 	status_is "replaced" 3 "$is_loaded" "replaced by rival: $state" on
 	exits "replaced: enable" 3 tcp-connect-logger enable
 	says "replaced: enable" "switched on, but the livepatch is replaced by rival: $state."
 	unload rival
-	status_is "replaced, and that one gone" 3 "$is_loaded" "replaced by a livepatch that is gone: $state" on
-	curl_logs "replaced, and that one gone" 0
+	status_is "replaced, rival unloaded" 3 "$is_loaded" "replaced by a livepatch that is gone: $state" on
+	curl_logs "replaced, rival unloaded" 0
 	exits "replaced: reload" 0 tcp-connect-logger reload
 	status_is "replaced: reload" 0 "$is_loaded" enabled on
 	curl_logs "replaced: reload" 1
@@ -376,13 +379,14 @@ in_use() {
 	tcp-connect-logger load >/dev/null
 	exits "in use: unload" 1 tcp-connect-logger unload --timeout 2
 	says "in use: unload" "in use by 1 other(s), see lsmod: still loaded, logging is off."
-	status_is "in use: as it was" 0 "$is_loaded" enabled off
+	status_is "in use: unchanged" 0 "$is_loaded" enabled off
 	rmmod hold
-	exits "in use no more: unload" 0 tcp-connect-logger unload
-	gone "in use no more: unload"
+	exits "no longer in use: unload" 0 tcp-connect-logger unload
+	gone "no longer in use: unload"
 }
 
-# begins FILE COMMAND...: run it in the background; its output and exit status go to FILE
+# begins FILE COMMAND...: run the command in the background, and write its output and its exit
+# status to FILE
 begins() {
 	file=$1
 	shift
@@ -391,56 +395,57 @@ begins() {
 	} &
 }
 
-# Each state is checked before load or unload can time out; the timeouts are tested after it.
+# in_transition: check each state before load or unload can time out, and test the timeouts after
+# that
 in_transition() {
 	insmod /payload/stall.ko
 	modprobe tcp_connect_logger
 	status_is "stalled load" 3 "$is_loaded" "in transition: enabled for some tasks, not yet for all" off
 	exits "stalled load: unload" 0 tcp-connect-logger unload
-	equals "stalled load: unload says nothing" "" "$output"
+	equals "stalled load: unload prints nothing" "" "$output"
 	gone "stalled load: unload"
 	begins /tmp/load tcp-connect-logger load
 	wait_until 120 grep -q 1 $patch/transition
 	pkill -INT -x tcp-connect-log
 	wait
-	equals "interrupted load: says so" "tcp-connect-logger: interrupted; the livepatch is in transition: enabled for some tasks, not yet for all.
+	equals "interrupted load: the message and the exit status" "tcp-connect-logger: interrupted; the livepatch is in transition: enabled for some tasks, not yet for all.
 1" "$(cat /tmp/load)"
 	exits "interrupted load: unload" 0 tcp-connect-logger unload
 	exits "stalled load" 5 tcp-connect-logger load --timeout 10
-	matches "stalled load: names the task, taken back" "tcp-connect-logger: some tasks would not take the livepatch within 10 s: it is not loaded. These tasks:
+	matches "stalled load: the message names the task" "tcp-connect-logger: some tasks would not take the livepatch within 10 s: it is not loaded. These tasks:
   [1-9]* stall
       *stall_sleep*" "$output"
 	gone "stalled load"
 	rmmod stall
-	loads "stalled load: then load"
+	loads "stalled load: load again without the task"
 
 	echo 1 >$switch
 	insmod /payload/stall.ko
 	echo 0 >$patch/enabled
 	status_is "stalled unload" 3 "$is_loaded" "in transition: disabled for some tasks, not yet for all" on
 	exits "stalled unload" 5 tcp-connect-logger unload --timeout 10
-	matches "stalled unload: names the task" "tcp-connect-logger: some tasks would not let go of the livepatch within 10 s: still loaded, logging is on. These tasks:
+	matches "stalled unload: the message names the task" "tcp-connect-logger: some tasks would not let go of the livepatch within 10 s: still loaded, logging is on. These tasks:
   [1-9]* stall
       *stall_sleep*" "$output"
-	status_is "stalled unload: as it was" 0 "$is_loaded" enabled on
-	curl_logs "stalled unload: as it was" 1
+	status_is "stalled unload: enabled again" 0 "$is_loaded" enabled on
+	curl_logs "stalled unload: enabled again" 1
 
 	begins /tmp/unload tcp-connect-logger unload
 	wait_until 120 grep -q 0 $patch/enabled
 	pkill -TERM -x tcp-connect-log
 	wait
-	equals "interrupted unload: says so" "tcp-connect-logger: interrupted; the livepatch is enabled.
+	equals "interrupted unload: the message and the exit status" "tcp-connect-logger: interrupted; the livepatch is enabled.
 1" "$(cat /tmp/unload)"
-	status_is "interrupted unload: as it was" 0 "$is_loaded" enabled on
+	status_is "interrupted unload: enabled again" 0 "$is_loaded" enabled on
 
 	insmod /payload/rival.ko
 	exits "another in transition: unload" 5 tcp-connect-logger unload --timeout 2
 	says "another in transition: unload" "the livepatch rival is in transition and blocks this one: still loaded, logging is on."
-	equals "another in transition: as it was" "1 0" "$(cat $patch/enabled $patch/transition | tr '\n' ' ' | sed 's/ $//')"
+	equals "another in transition: the livepatch stays enabled" "1 0" "$(cat $patch/enabled $patch/transition | tr '\n' ' ' | sed 's/ $//')"
 	rmmod stall
 	wait_until 60 transition_over $rival
 	unload rival
-	status_is "another no more: as it was" 0 "$is_loaded" enabled on
+	status_is "another unloaded: still enabled" 0 "$is_loaded" enabled on
 	echo 0 >$switch
 }
 
@@ -454,7 +459,7 @@ unsigned() {
 		"not built: there is no module for the running kernel $kernel: dkms install tcp-connect-logger/$version -k $kernel"
 	exits "no module: reload" 1 tcp-connect-logger reload
 	says "no module: reload" "there is no module for the running kernel $kernel: dkms install tcp-connect-logger/$version -k $kernel; still loaded, logging is off."
-	loaded "no module: as it was"
+	loaded "no module: unchanged"
 	cp /root/kept.ko "$ko"
 }
 
@@ -473,7 +478,7 @@ disabled_by_hand
 bypassed
 replaced
 in_use
-loads "after all"
+loads "load after all states"
 tcp-connect-logger unload
 in_transition
 unsigned

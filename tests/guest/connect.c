@@ -4,14 +4,14 @@
  *
  *	connect [-u UID] [-n NAME] [-c COUNT] KIND ADDRESS PORT
  *
- * -u sets the user, and -n the name of the process, with \xNN for any byte. With -c, a process
- * on each CPU makes COUNT connections. ADDRESS is IPv4 or IPv6, with %IFINDEX if it is
- * link-local. Prints one line:
+ * -u sets the user. -n sets the name of the process; \xNN stands for any byte. With -c, one process
+ * on each CPU makes COUNT connections. ADDRESS is IPv4 or IPv6, followed by %IFINDEX if it is
+ * link-local. The program prints one line:
  *
  *	pid=PID result=RESULT
  *
- * with the process ID in the initial namespace, and "connected" or the name of the errno. Exits
- * with 0 unless the connection could not even be tried.
+ * PID is the process ID in the initial namespace. RESULT is "connected" or the name of the errno.
+ * The exit status is 0 unless the program could not even try to connect.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -52,7 +52,7 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* Each kind returns the result of its system call, with errno. */
+/* The function of each kind returns the result of its system call, and sets errno. */
 
 static int tcp_socket(int flags)
 {
@@ -117,7 +117,10 @@ static int udp(void)
 	return call_connect(socket(address.sa.sa_family, SOCK_DGRAM, 0), address_len);
 }
 
-/* Connect twice; SO_COOKIE is read in between, so the socket has no cookie at the first connect. */
+/*
+ * Connect twice, and read SO_COOKIE between the two. The kernel makes the cookie when it is read, so
+ * the socket has no cookie at the first connect.
+ */
 static int cookie(void)
 {
 	int fd = tcp_socket(0), ret = call_connect(fd, address_len), error = errno;
@@ -148,13 +151,13 @@ static int thread(void)
 	return error ? -1 : 0;
 }
 
-/* With the shorter address of RFC 2133, which has no scope. */
+/* Use the shorter address of RFC 2133, which has no scope. */
 static int without_scope(void)
 {
 	return call_connect(tcp_socket(0), 24);
 }
 
-/* The process has bound the socket to the interface. */
+/* Bind the socket to the interface, and use an address without a scope. */
 static int bound(void)
 {
 	int fd = tcp_socket(0);
@@ -179,7 +182,7 @@ static int thrice(void)
 	return ret;
 }
 
-/* Nobody answers; give up after one more SYN. */
+/* Nobody answers, so give up after one more SYN. */
 static int timed_out(void)
 {
 	int fd = tcp_socket(0), one = 1;
@@ -189,7 +192,7 @@ static int timed_out(void)
 	return call_connect(fd, address_len);
 }
 
-/* An old 32-bit system call takes 32-bit pointers, as those to static data are. */
+/* An old 32-bit system call takes 32-bit pointers. Pointers to static data fit into 32 bits. */
 static int int80(void)
 {
 	int fd = tcp_socket(0), ret;
@@ -201,7 +204,7 @@ static int int80(void)
 	return ret ? -1 : 0;
 }
 
-/* The first write may send the SYN, with data. */
+/* The first write may send the SYN, together with its data. */
 static int fastopen_connect(void)
 {
 	int fd = tcp_socket(0), one = 1, ret;
@@ -224,7 +227,7 @@ static int mptcp(void)
 	return fd < 0 ? -1 : call_connect(fd, address_len);
 }
 
-/* Connect to ourselves; the path manager may then open more subflows. */
+/* Connect to a listener of this process. The path manager may then open more subflows. */
 static int mptcp_subflow(void)
 {
 	int listener = mptcp_socket(), fd = mptcp_socket(), peer;
@@ -241,7 +244,7 @@ static int mptcp_subflow(void)
 	return 0;
 }
 
-/* The kernel itself connects. */
+/* The kernel itself connects, to mount a file system. */
 static int nfs(void)
 {
 	char options[100];
@@ -341,7 +344,7 @@ static int user_namespace(void)
 	return blocking();
 }
 
-/* The namespaces of a container; main() does the PID namespace, and the caller the cgroup. */
+/* Make the namespaces of a container. main() makes the PID namespace, and the caller the cgroup. */
 static int container(void)
 {
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
@@ -515,7 +518,7 @@ int main(int argc, char **argv)
 	if (argc - optind != 3 || set_address(argv[optind + 1], argv[optind + 2]) != 1)
 		return 2;
 
-	/* The parent stays in the initial namespaces and knows the child's id there. */
+	/* The parent stays in the initial namespaces, so it knows the child's ID there. */
 	if ((!strcmp(argv[optind], "pidns") || !strcmp(argv[optind], "container")) &&
 	    unshare(CLONE_NEWPID))
 		die("unshare");

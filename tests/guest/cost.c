@@ -3,22 +3,24 @@
  * cost - measure what a system call costs
  *
  *	cost [-n COUNT] [-w BATCH] connect ADDRESS PORT		connect(2) of one socket
- *	cost [-n COUNT] [-w BATCH] listener ADDRESS PORT	of new sockets, to ourselves; IPv4
+ *	cost [-n COUNT] [-w BATCH] listener ADDRESS PORT	of new sockets, to itself; IPv4
  *	cost [-n COUNT] [-w BATCH] write FILE			write(2) of one byte
  *	cost [-n WINDOWS] -p PROCESSES connect ADDRESS PORT
  *
- * Prints the ns that a call takes: the mean of the middle half of the last 20000 calls. This
- * ignores timer ticks, and averages calls that take two paths equally often. If an instruction
- * takes 1 ns, as under QEMU's -icount shift=0, the result is the number of instructions.
+ * The program prints how many ns a call takes: the mean of the middle half of the last 20000 calls.
+ * This mean ignores timer ticks, and averages calls that take two paths equally often. If an
+ * instruction takes 1 ns, as under QEMU's -icount shift=0, the result is the number of
+ * instructions.
  *
- * With -w, prints the time of the calling thread, and then how long a call keeps the whole
- * machine busy, on one CPU. The kernel reports the idle time in /proc/timer_list, in ns. After
- * each batch of BATCH calls, or up to half as many fewer, comes a rest for the processes that
- * read the records. A rest before it shows how busy the machine is by itself.
+ * With -w, the program prints the time of the calling thread, and then how long a call keeps the
+ * whole machine busy, on one CPU. The kernel reports the idle time in /proc/timer_list, in ns. A
+ * batch has BATCH calls, or up to half as many fewer. After each batch, the program sleeps, so that
+ * the processes that read the records can run. It also sleeps before each batch, to measure how busy
+ * the machine is without the calls.
  *
- * With -p, prints the time of the whole machine for a call, while PROCESSES processes make calls,
- * each on its own socket: the elapsed time, on one or several CPUs, divided by the number of
- * calls.
+ * With -p, the program prints the time of the whole machine for a call, while PROCESSES processes
+ * make calls, each on its own socket. This is the elapsed time, on one or several CPUs, divided by
+ * the number of calls.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -55,8 +57,8 @@ static void call_write(void)
 }
 
 /*
- * Make a new pair of sockets. The port is always the same, because searching for a free one takes
- * a varying time. So the old socket is closed without lingering.
+ * Make a new pair of sockets. The port is always the same, because a search for a free port takes a
+ * varying time. The old socket is therefore closed without lingering.
  */
 static void renew(void)
 {
@@ -76,9 +78,10 @@ static void renew(void)
 }
 
 /*
- * Calls that allocate and free the same objects use the same slabs. If one of the slabs is just
- * full, each call takes the slow path in mm/slub.c, about 600 instructions more. An additional
- * connection, not accepted and with unread data, takes one more object from each slab.
+ * Calls that allocate and free the same objects use the same slabs. If one of these slabs happens to
+ * be full, each call takes the slow path in mm/slub.c, which takes about 600 more instructions. To
+ * change this, take one more object from each slab: make another connection, do not accept it, and
+ * leave its data unread.
  */
 static void move_on(void)
 {
@@ -97,7 +100,7 @@ static void move_on(void)
 		err(1, "one more");
 }
 
-/* The clock for one call; with -w, a reader of the records may run during the call. */
+/* The clock for one call. With -w, a reader of the records may run during the call. */
 static clockid_t thread_clock = CLOCK_MONOTONIC;
 
 static long long time_of(clockid_t clock)
@@ -115,7 +118,7 @@ static int compare(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-/* The mean of the middle half; sorts the values. */
+/* Sort the values, and return the mean of their middle half. */
 static long long middle(long long *values, int count)
 {
 	long long sum = 0;
@@ -149,7 +152,7 @@ static long long itself(void)
 	return middle(times, made < LAST ? made : LAST);
 }
 
-/* How long the machine was busy */
+/* How long the machine has been busy since it booted */
 static long long busy(void)
 {
 	FILE *file = fopen("/proc/timer_list", "r");
@@ -164,7 +167,7 @@ static long long busy(void)
 	return time_of(CLOCK_MONOTONIC) - idle;
 }
 
-/* How long a batch and the rest after it keep the machine busy */
+/* How long the machine is busy during a batch of calls and the rest after it */
 static long long busy_with(void (*call)(void), int count, const struct timespec *rest)
 {
 	long long start = busy();
@@ -175,9 +178,10 @@ static long long busy_with(void (*call)(void), int count, const struct timespec 
 }
 
 /*
- * What a call adds to that, from the middle batches. The lengths of the rests and batches vary.
- * With equal rests, the kernel timers that expire in a batch would differ from boot to boot. With
- * equal batches, so would the moment when the scheduler runs a reader, and how much it finds.
+ * How much longer the machine is busy for each call: the mean of the middle batches. The lengths of
+ * the rests and of the batches vary. If the rests were equal, different kernel timers would expire
+ * during a batch in each boot. If the batches were equal, the scheduler would run a reader at a
+ * different moment in each boot, and the reader would find a different number of records.
  */
 static long long whole_of(void (*call)(void), int count, int batch)
 {
@@ -197,7 +201,7 @@ static long long whole_of(void (*call)(void), int count, int batch)
 	return middle(added, batches);
 }
 
-/* A process's count of calls, on its own cache line; only that process writes it */
+/* The number of calls that a process has made, on its own cache line. Only this process writes it. */
 struct counter {
 	_Alignas(64) volatile unsigned long calls;
 };
@@ -212,8 +216,8 @@ static unsigned long sum_of(const struct counter *counters, int processes)
 }
 
 /*
- * The machine's time for a call while so many processes call in an endless loop: the mean of the
- * middle windows of 20 ms. No process starts or ends in a window.
+ * The machine's time for a call, while this number of processes make calls in an endless loop: the
+ * mean of the middle windows of 20 ms. No process starts or ends during a window.
  */
 static long long together(void (*call)(void), int whiles, int processes)
 {

@@ -4,7 +4,8 @@
 # fleet.sh KO COUNT - many records reach a collector in another network namespace, with the
 # package's templates for rsyslog and for systemd's journal; the collector is down for a while
 #
-# The kernel's log has room for all records: the test is about what happens to them afterwards.
+# The kernel's log has room for all records. The test checks that none of them is lost on the way
+# to the collector.
 #
 # where: tracers
 # on: trixie
@@ -38,7 +39,7 @@ addresses() {
 	}'
 }
 
-# Check rarely: all of this runs in one emulated machine.
+# Check only every two seconds: everything runs in one emulated machine.
 has_begun() {
 	sleep 2
 	[ "$("${name}_collected" | wc -l)" -gt $((count / 20)) ]
@@ -49,12 +50,14 @@ has_ended() {
 	"${name}_has_last"
 }
 
-# all_come NAME COUNT LEAVES RETURNS: NAME_collected prints the addresses that have arrived, and
-# NAME_has_last is true if the last one has
+# all_come NAME COUNT LEAVES RETURNS: make COUNT connections while the collector is down for a
+# while, and check that all records arrive in order. The command LEAVES stops the collector, and
+# RETURNS starts it again. NAME_collected prints the addresses that have arrived, and NAME_has_last
+# is true if the last address has arrived.
 all_come() {
 	name=$1 count=$2 half=$(($2 / 2)) leaves=$3 returns=$4
 	last=198.$((18 + (count - 1) / 65536)).$(((count - 1) / 256 % 256)).$(((count - 1) % 256))
-	equals "$name: nothing has come before" 0 "$("${name}_collected" | wc -l)"
+	equals "$name: no record has arrived before the test" 0 "$("${name}_collected" | wc -l)"
 	# shellcheck disable=SC2046 # words
 	set -- $(counters)
 	echo 1 >$switch
@@ -66,17 +69,18 @@ all_come() {
 	wait $sequence
 	/payload/sequence $half "$count"
 	echo 0 >$switch
-	equals "$name: the collector goes in the midst" 1 $((then < count))
-	equals "$name: nothing comes meanwhile" "$then" "$("${name}_collected" | wc -l)"
-	# Also count the connections that send the records
+	equals "$name: the collector stops during the transfer" 1 $((then < count))
+	equals "$name: no record arrives while the collector is down" "$then" "$("${name}_collected" | wc -l)"
+	# The counters include the connections that send the records.
 	# shellcheck disable=SC2046 # words
 	set -- $(since "$@")
-	equals "$name: the kernel has logged them all" "1 $1 0" "$(($1 >= count && $1 < count + 20)) $2 $3"
+	equals "$name: the kernel has logged all connections" "1 $1 0" \
+		"$(($1 >= count && $1 < count + 20)) $2 $3"
 	$returns
 	if wait_until 60 has_ended; then
-		ok "$name: the last one comes"
+		ok "$name: the last record arrives"
 	else
-		not_ok "$name: the last one comes" "$("${name}_collected" | wc -l) have"
+		not_ok "$name: the last record arrives" "$("${name}_collected" | wc -l) records have arrived"
 		journalctl --no-pager -n 30 -u systemd-journald -u systemd-journal-upload -u systemd-journal-remote |
 			sed 's/^/# /'
 		df / /run | sed 's/^/# /'
@@ -84,10 +88,11 @@ all_come() {
 	"${name}_collected" >/tmp/collected
 	sort /tmp/collected | uniq >/tmp/unique
 	addresses >/tmp/expected
-	equals "$name: none is lost" 0 "$(sort /tmp/expected | comm -23 - /tmp/unique | wc -l)"
-	note "$name: $(($(wc -l </tmp/collected) - $(wc -l </tmp/unique))) came twice; $then had come as the collector went"
+	equals "$name: no record is lost" 0 "$(sort /tmp/expected | comm -23 - /tmp/unique | wc -l)"
+	note "$name: $(($(wc -l </tmp/collected) - $(wc -l </tmp/unique))) records arrived twice;" \
+		"$then had arrived when the collector stopped"
 	awk '!seen[$0]++' /tmp/collected >/tmp/first
-	equals "$name: they are in order" "" "$(diff /tmp/expected /tmp/first | head -n 5)"
+	equals "$name: the records are in order" "" "$(diff /tmp/expected /tmp/first | head -n 5)"
 }
 
 # ---- rsyslog
@@ -100,8 +105,8 @@ rsyslog_has_last() {
 	tail -n 20 $received | grep -q -F "\"$last\""
 }
 
-# starts NAME: start an rsyslogd besides rsyslog.service, with /tmp/NAME/conf; the collector runs in
-# its own network namespace
+# starts NAME: start another rsyslogd in addition to rsyslog.service, with /tmp/NAME/conf. The
+# collector runs in its own network namespace.
 starts() {
 	who=$1
 	shift
@@ -115,7 +120,7 @@ ends() {
 	wait "$(cat "/tmp/$1/process")"
 }
 
-# reads INPUT: wait until rsyslogd reads it, so that it sees everything from now on
+# reads INPUT: wait until rsyslogd reads this input, so that it sees all messages from now on
 reads() {
 	wait_until 60 probed "$1"
 }
@@ -140,18 +145,19 @@ collector_ends() {
 	ends collector
 }
 
-# Make the certificates as docs/fleet.md does, and others from an authority of the same name
+# rsyslog_certificates: make the certificates with the commands in docs/fleet.md, and more
+# certificates from a different authority of the same name
 rsyslog_certificates() {
 	sed -n '/^### Certificates/,/^### Disk/p' /payload/fleet.md |
 		awk '/^```/ { shell = /sh$/; next } shell' >/tmp/certificates
-	succeeds "certificates: as documented" sh -euc ". /tmp/certificates"
+	succeeds "certificates: the documented commands succeed" sh -euc ". /tmp/certificates"
 	mkdir -p /etc/collector
 	cp /root/authority/ca.pem /etc/collector
 	cp /root/authority/collector.pem /etc/collector/cert.pem
 	cp /root/authority/collector.key /etc/collector/key.pem
 	sed '/^install/d; s!/root/authority!/root/wrong!' /tmp/certificates >/tmp/wrong
-	succeeds "certificates: of another authority" sh -euc ". /tmp/wrong"
-	equals "certificates: a machine's cannot sign others" "CA:FALSE" \
+	succeeds "certificates: another authority of the same name is made" sh -euc ". /tmp/wrong"
+	equals "certificates: a machine's certificate cannot sign others" "CA:FALSE" \
 		"$(openssl x509 -in /root/authority/web1.pem -noout -ext basicConstraints | sed -n 's/^ *\(CA:\)/\1/p')"
 }
 
@@ -175,23 +181,24 @@ has() {
 	grep -q -F -e "$1" $received
 }
 
-# record_comes NAME ADDRESS: connect to the address; the record arrives
+# record_comes NAME ADDRESS: connect to the address, and check that the record arrives
 record_comes() {
 	connection -n genuine blocking "$2" 9
-	succeeds "$1: a record comes" wait_until 60 has "\"$2\""
+	succeeds "$1: a record arrives" wait_until 60 has "\"$2\""
 }
 
-# forgeries_stay NAME: forged records are not collected, and the module's are
+# forgeries_stay NAME: check that the module's records are collected, and forged ones are not
 forgeries_stay() {
 	echo 1 >$switch
 	forge 6.6.6.6
 	head -c 900 /dev/zero | tr '\0' '\1' >/dev/kmsg
-	record_comes "$1, forged before" 198.51.100.7
+	record_comes "$1, after forged records" 198.51.100.7
 	connection -n '' blocking 198.51.100.8 9
 	wait_until 60 has '"198.51.100.8"'
 	echo 0 >$switch
-	equals "$1: nothing forged is collected" "" "$(grep -F 6.6.6.6 $received)"
-	equals "$1: a process without a name" '{"dport":9,"daddr":"198.51.100.8","comm":"","uid":0}' \
+	equals "$1: no forged record is collected" "" "$(grep -F 6.6.6.6 $received)"
+	equals "$1: the record of a process without a name is collected" \
+		'{"dport":9,"daddr":"198.51.100.8","comm":"","uid":0}' \
 		"$(grep -F '"198.51.100.8"' $received | jq -c '{dport, daddr, comm, uid}')"
 }
 
@@ -201,14 +208,14 @@ syntax() {
 		# shellcheck disable=SC2046 # words
 		configure syntax /etc/tcp-connect-logger \
 			$(for one in $set; do echo "$templates/rsyslog-$one.conf"; done)
-		succeeds "rsyslogd -N 1 takes $set" rsyslogd -N 1 -f /tmp/syntax/conf
-		equals "rsyslogd -N 1 has nothing to say of $set" "" \
+		succeeds "rsyslogd -N 1 accepts $set" rsyslogd -N 1 -f /tmp/syntax/conf
+		equals "rsyslogd -N 1 prints no warning for $set" "" \
 			"$(echo "$output" | grep -v -e 'version .*, config validation run' -e 'End of config validation run')"
 	done
 }
 
-# by_the_journal: Debian's rsyslog.conf loads imklog and imuxsock, to which journald forwards the
-# messages of processes
+# by_the_journal: use Debian's rsyslog.conf, which loads imklog and imuxsock. journald forwards the
+# messages of processes to imuxsock.
 by_the_journal() {
 	cp $templates/rsyslog-sender.conf /etc/rsyslog.d/10-tcp-connect-logger.conf
 	cp $templates/rsyslog-journal.conf /etc/rsyslog.d/09-tcp-connect-logger.conf
@@ -219,15 +226,15 @@ by_the_journal() {
 	all_come rsyslog 2000 collector_ends collector_starts
 	forgeries_stay imjournal
 	logger -t rig once
-	# Each of rsyslog's inputs has read what comes after it.
+	# Wait until each of rsyslog's inputs has read a message that was sent after this one.
 	logger -u /run/systemd/journal/syslog -t rig later
 	wait_until 60 grep -q 'rig: later$' /var/log/syslog
 	echo 1 >$switch
-	record_comes "imjournal, later" 198.51.100.14
+	record_comes "imjournal, after another message" 198.51.100.14
 	echo 0 >$switch
-	equals "imjournal: messages of other processes reach rsyslog once" 1 \
+	equals "imjournal: rsyslog gets a message of another process only once" 1 \
 		"$(grep -c 'rig: once$' /var/log/syslog)"
-	equals "rsyslog-local.conf: no records in rsyslog's own files" "" \
+	equals "rsyslog-local.conf: rsyslog's own files have no records" "" \
 		"$(grep -h 'tcp_connect_logger: pid=.*comm=sequence' /var/log/syslog /var/log/kern.log | head -n 3)"
 	equals "imjournal: imklog, which also runs, causes no warning" 0 "$(grep -c 'install rsyslog-journal.conf' $received)"
 	kill_gap
@@ -235,17 +242,17 @@ by_the_journal() {
 	rm -f /etc/rsyslog.d/09-rig.conf /etc/rsyslog.d/??-tcp-connect-logger.conf
 }
 
-# kill_gap: records from the time while rsyslogd does not run arrive later
+# kill_gap: check that records arrive later if rsyslogd is not running when they are made
 kill_gap() {
 	systemctl stop syslog.socket rsyslog
 	echo 1 >$switch
 	connection -n gap blocking 198.51.100.9 9
 	echo 0 >$switch
 	systemctl start syslog.socket rsyslog
-	succeeds "imjournal: none is lost while rsyslogd restarts" wait_until 60 has '"198.51.100.9"'
+	succeeds "imjournal: no record is lost while rsyslogd restarts" wait_until 60 has '"198.51.100.9"'
 }
 
-# by_imkmsg: all records arrive, in order
+# by_imkmsg COUNT: check that imkmsg delivers all records, in order
 by_imkmsg() {
 	{ echo 'module(load="imkmsg")'; probe imkmsg; cat $templates/rsyslog-sender.conf; } >/tmp/imkmsg.conf
 	configure imkmsg /etc/tcp-connect-logger /tmp/imkmsg.conf
@@ -253,10 +260,11 @@ by_imkmsg() {
 	reads imkmsg
 	: >$received
 	all_come rsyslog "$1" collector_ends collector_starts
-	matches "rsyslog: a record, whole" \
+	matches "rsyslog: a record has all members" \
 		'{ "host": "guest", "time": "20*", "dport": 9, "daddr": "198.18.0.0", "comm": "sequence", "uid": 0, "pid": [1-9]*, "from": "192.0.2.1" }' \
 		"$(head -n 1 $received)"
-	equals "rsyslog: each is JSON" "$(wc -l <$received)" "$(jq -c .from $received | grep -c -F '"192.0.2.1"')"
+	equals "rsyslog: each line is a JSON object" "$(wc -l <$received)" \
+		"$(jq -c .from $received | grep -c -F '"192.0.2.1"')"
 	figure "fleet: a record takes $(($(wc -c <$received) / $(wc -l <$received))) bytes in the collector's file"
 	forgeries_stay imkmsg
 
@@ -264,16 +272,17 @@ by_imkmsg() {
 	echo 3 >$rate_limit
 	/payload/sequence 0 10
 	echo 0 >$switch
-	succeeds "rsyslog: suppressed connections are reported" wait_until 60 has 'connections not logged (rate_limit=3)'
+	succeeds "rsyslog: the number of suppressed connections arrives" \
+		wait_until 60 has 'connections not logged (rate_limit=3)'
 	echo 0 >$rate_limit
 	ends imkmsg
 }
 
-# by_imklog: no record is collected, and the collector learns why
+# by_imklog: check that imklog delivers no record, and that the collector gets the reason
 by_imklog() {
 	{ echo 'module(load="imklog")'; cat $templates/rsyslog-sender.conf; } >/tmp/imklog.conf
 	configure imklog /etc/tcp-connect-logger /tmp/imklog.conf
-	# rsyslogd must not read what is in the log already.
+	# Read all older messages, so that rsyslogd does not get them.
 	cat /proc/kmsg >/dev/null &
 	wait_until 60 waits_for_more $!
 	kill $!
@@ -283,13 +292,15 @@ by_imklog() {
 	forge 6.6.6.6
 	connection -n genuine blocking 198.51.100.7 9
 	echo 0 >$switch
-	succeeds "imklog: the collector learns that nothing is collected" wait_until 60 has "install rsyslog-journal.conf"
-	equals "imklog: nothing else is collected" 1 "$(wc -l <$received)"
+	succeeds "imklog: the collector gets a warning instead of records" \
+		wait_until 60 has "install rsyslog-journal.conf"
+	equals "imklog: the collector gets nothing else" 1 "$(wc -l <$received)"
 	ends imklog
 }
 
-# refused NAME COLLECTOR WHO WHY: the collector's certificates are in the directory COLLECTOR, and
-# the sender's in /tmp/certificates.NAME; no record arrives, and WHO says why
+# refused NAME COLLECTOR WHO WHY: check that no record arrives, and that WHO (collector or sender)
+# prints the reason WHY. The collector's certificates are in the directory COLLECTOR, and the
+# sender's certificates are in /tmp/certificates.NAME.
 refused() {
 	configure collector "$2" $templates/rsyslog-receiver.conf $templates/rsyslog-file.conf
 	configure sender "/tmp/certificates.$1" /tmp/imkmsg.conf
@@ -301,10 +312,10 @@ refused() {
 	echo 1 >$switch
 	connection -n refused blocking 198.51.100.10 9
 	echo 0 >$switch
-	succeeds "$1: $3 says so" wait_until 60 says "$3" "$4"
+	succeeds "$1: the $3 reports the reason" wait_until 60 says "$3" "$4"
 	ends sender
 	ends collector
-	equals "$1: nothing is received" "" "$(grep -F '"198.51.100.10"' $received)"
+	equals "$1: the collector gets no record" "" "$(grep -F '"198.51.100.10"' $received)"
 	rm -rf /tmp/sender
 }
 
@@ -329,7 +340,7 @@ wrong_certificates() {
 	refused machine-as-collector /tmp/certificates.machine-as-collector sender "no permited name found"
 }
 
-# A machine with a valid certificate pretends to be another one
+# liar: a machine with a valid certificate pretends to be another machine
 liar() {
 	configure collector /etc/collector $templates/rsyslog-receiver.conf $templates/rsyslog-file.conf
 	cat >/tmp/liar.conf <<-'END'
@@ -354,19 +365,19 @@ liar() {
 	starts liar
 	reads imkmsg
 	echo '{"host":"other","from":"192.0.2.99","daddr":"198.51.100.11"}' >/dev/kmsg
-	succeeds "a machine that lies: it comes" wait_until 60 lines_received 2
+	succeeds "false sender: its objects arrive" wait_until 60 lines_received 2
 	ends liar
 	ends collector
-	equals "a machine that lies: the collector says where it is" "192.0.2.1 192.0.2.1" \
+	equals "false sender: the collector adds the true address" "192.0.2.1 192.0.2.1" \
 		"$(jq -r .from $received | xargs)"
-	equals "a machine that lies: two lines are two objects" 2 "$(wc -l <$received)"
+	equals "false sender: each of its two messages becomes one object" 2 "$(wc -l <$received)"
 }
 
 lines_received() {
 	[ "$(wc -l <$received)" -ge "$1" ]
 }
 
-# rotation: rotate the file of a collector that runs as rsyslog.service
+# rotation: rotate the collector's file while the collector runs as rsyslog.service
 rotation() {
 	sed 's!/etc/tcp-connect-logger/!/etc/collector/!' $templates/rsyslog-receiver.conf \
 		>/etc/rsyslog.d/10-tcp-connect-logger.conf
@@ -379,13 +390,15 @@ rotation() {
 	starts imkmsg
 	reads imkmsg
 	echo 1 >$switch
-	record_comes "rotation, before" 198.51.100.12
-	succeeds "rotation: logrotate" /payload/logrotate -f -s /tmp/logrotate.state /etc/logrotate.d/tcp-connect-logger
+	record_comes "before the rotation" 198.51.100.12
+	succeeds "rotation: logrotate succeeds" \
+		/payload/logrotate -f -s /tmp/logrotate.state /etc/logrotate.d/tcp-connect-logger
 	wait_until 60 record_in_new_file
 	echo 0 >$switch
 	equals "rotation: the first record is in the old file" 1 "$(grep -c -F 198.51.100.12 $received.1)"
-	equals "rotation: none of the next ones is" 0 "$(grep -c -F 198.51.100.13 $received.1)"
-	equals "rotation: the next ones are in a new file" 1 $(($(grep -c -F 198.51.100.13 $received) > 0))
+	equals "rotation: the old file gets no later record" 0 "$(grep -c -F 198.51.100.13 $received.1)"
+	equals "rotation: the later records are in a new file" 1 \
+		$(($(grep -c -F 198.51.100.13 $received) > 0))
 	for _ in 1 2; do
 		/payload/logrotate -f -s /tmp/logrotate.state /etc/logrotate.d/tcp-connect-logger
 		wait_until 60 record_in_new_file
@@ -396,7 +409,8 @@ rotation() {
 	rm -f /etc/rsyslog.d/09-rig.conf /etc/rsyslog.d/??-tcp-connect-logger.conf
 }
 
-# record_in_new_file: a signal to rsyslogd takes effect at the next message
+# record_in_new_file: make another record, because rsyslogd acts on the signal only at the next
+# message; true if a record is in the new file
 record_in_new_file() {
 	echo 1 >$switch
 	connection -n genuine blocking 198.51.100.13 9
@@ -422,7 +436,8 @@ journal_has_last() {
 	journalctl -D /var/log/journal/remote -o cat _TRANSPORT=kernel -n 20 | grep -q -F -e "> $last:9"
 }
 
-# Each has a key signed by an authority that the other trusts.
+# certificates: make a key for the sender and for the collector, signed by an authority that both
+# trust
 certificates() {
 	mkdir -p /etc/ssl/ca /etc/ssl/private
 	cd /etc/ssl/ca || return
@@ -456,7 +471,7 @@ journal() {
 	mkdir -p /etc/systemd/system/systemd-journal-remote.socket.d
 	printf '[Socket]\nNetworkNamespacePath=/run/netns/collector\n' \
 		>/etc/systemd/system/systemd-journal-remote.socket.d/rig.conf
-	# An emulated machine on a busy host may stall for three minutes.
+	# An emulated machine on a busy host may stall for three minutes, so switch the watchdogs off.
 	for one in systemd-journald systemd-journal-upload systemd-journal-remote; do
 		mkdir -p /etc/systemd/system/$one.service.d
 		printf '[Service]\nWatchdogSec=0\n' >/etc/systemd/system/$one.service.d/rig.conf
@@ -470,12 +485,12 @@ journal() {
 	remote_ends
 }
 
-# Some container images leave out documentation.
+# Install without documentation, as some container images do.
 mkdir -p /etc/dpkg/dpkg.cfg.d
 echo 'path-exclude=/usr/share/doc/*' >/etc/dpkg/dpkg.cfg.d/no-documentation
 unpack tcp-connect-logger-dkms
 unpack tcp-connect-logger
-fails "no documentation is there" test -e /usr/share/doc/tcp-connect-logger/fleet.md
+fails "the documentation is not installed" test -e /usr/share/doc/tcp-connect-logger/fleet.md
 echo 4 >/proc/sys/kernel/printk
 echo on >/proc/sys/kernel/printk_devkmsg
 systemctl stop rsyslog.socket syslog.socket rsyslog auditd prometheus-node-exporter 2>/dev/null

@@ -17,16 +17,18 @@ permissions() {
 	for by in root alice nobody; do
 		uid=$(id -u $by)
 		case $by in nobody) gid=nogroup ;; *) gid=$by ;; esac
-		equals "permissions: $by reads" 0 \
+		equals "permissions: $by can read the switch" 0 \
 			"$(setpriv --reuid "$uid" --regid $gid --init-groups cat $switch)"
 		for value in 1 0; do
 			set -- setpriv --reuid "$uid" --regid $gid --init-groups sh -c "echo $value >$switch"
 			if [ $by = nobody ]; then
 				fails "permissions: $by cannot write $value" "$@"
-				equals "permissions: $by changed nothing" 0 "$(cat $switch)"
+				equals "permissions: the switch is still 0 after $by's $value" 0 \
+					"$(cat $switch)"
 			else
-				succeeds "permissions: $by writes $value" "$@"
-				equals "permissions: $by's $value is there" $value "$(cat $switch)"
+				succeeds "permissions: $by can write $value" "$@"
+				equals "permissions: the switch is $value after $by's write" $value \
+					"$(cat $switch)"
 			fi
 		done
 	done
@@ -39,22 +41,24 @@ repository() {
 }
 
 installed() {
-	equals "before: no file" "" "$(files_of_ours)"
+	equals "before: the guest has no file of ours" "" "$(files_of_ours)"
 	nothing_left "before"
 	curl_logs "before" 0
-	fails "before: apt does not know it" apt_get install $tools
-	fails "repository, its key is not known: apt update" repository
-	fails "repository, its key is not known: apt does not know it" apt_get install $tools
-	succeeds "repository: apt update" repository "[signed-by=/payload/apt/tcp-connect-logger.asc]"
+	fails "before: apt does not find the package" apt_get install $tools
+	fails "repository with an unknown key: apt update fails" repository
+	fails "repository with an unknown key: apt does not find the package" apt_get install $tools
+	succeeds "repository with a known key: apt update succeeds" \
+		repository "[signed-by=/payload/apt/tcp-connect-logger.asc]"
 
 	mark
-	succeeds "install: apt, by name, what needs it" apt_get install $tools
-	matches "install: says what is running and what to do" "*
+	succeeds "install: apt installs both packages by name" apt_get install $tools
+	matches "install: the message says what is loaded and what to do" "*
 tcp-connect-logger: loaded, logging is off. To switch: tcp-connect-logger enable, or disable; to see the connections: tcp-connect-logger follow*" "$output"
-	equals "install: the line" "<6>tcp_connect_logger: loaded, logging disabled" "$(log)"
+	equals "install: the module's line in the log" \
+		"<6>tcp_connect_logger: loaded, logging disabled" "$(log)"
 	in_dkms "install" "$kernel"
-	equals "install: DKMS itself says so" "$(dkms status tcp-connect-logger)" "$(dkms_status)"
-	equals "install: signed with DKMS's key" "DKMS module signing key" "$(modinfo -F signer tcp_connect_logger)"
+	equals "install: dkms_status agrees with dkms" "$(dkms status tcp-connect-logger)" "$(dkms_status)"
+	equals "install: the module is signed with DKMS's key" "DKMS module signing key" "$(modinfo -F signer tcp_connect_logger)"
 	loaded "install"
 	works "install"
 	permissions

@@ -3,8 +3,8 @@
 #
 # life.sh ALL - one version of the package replaces another, in a guest with systemd
 #
-# The other versions are in /payload/versions, see versions in tests/job. tests/chroot/replace.sh
-# tests what concerns only DKMS and dpkg.
+# The other versions are in /payload/versions; tests/job makes them. tests/chroot/replace.sh
+# has the tests that need only DKMS and dpkg.
 #
 # where: systemd
 # on: bookworm
@@ -34,7 +34,7 @@ to() {
 
 not_built() {
 	to "does not build" 99.2.0
-	matches "does not build: says so" "*
+	matches "does not build: the message says so" "*
 tcp-connect-logger: nothing could be built for kernel $kernel, see /var/lib/dkms/tcp-connect-logger/99.2.0/build/make.log.
 tcp-connect-logger: version $other stays there.
 tcp-connect-logger: version $other is loaded already, and is what is installed.*" "$output"
@@ -44,18 +44,18 @@ tcp-connect-logger: version $other is loaded already, and is what is installed.*
 stalled_downgrade() {
 	insmod /payload/stall.ko
 	to "stalled downgrade" "$this"
-	matches "stalled downgrade: names the task" "*
+	matches "stalled downgrade: the message names the task" "*
 tcp-connect-logger: some tasks would not let go of the livepatch within 60 s: still loaded, logging is on. These tasks:
   [1-9]* stall
 *" "$output"
 	is "stalled downgrade" $other "$this"
 	rmmod stall
-	succeeds "stalled downgrade: later, reload" tcp-connect-logger reload
-	swapped "stalled downgrade" $other "$this"
-	is "stalled downgrade: later" "$this" "$this"
+	succeeds "after a stalled downgrade: reload" tcp-connect-logger reload
+	swapped "after a stalled downgrade" $other "$this"
+	is "after a stalled downgrade" "$this" "$this"
 }
 
-# apt in a chroot must not change the running kernel or anything outside.
+# chroot_upgrade: apt in a chroot must not change the running kernel or anything outside
 chroot_upgrade() {
 	since=$(loaded_since)
 	mkdir -p /mnt/chroot /mnt/tmp
@@ -68,31 +68,31 @@ chroot_upgrade() {
 	done
 	in_chroot=/mnt/chroot
 	to "chroot: upgrade" $other
-	matches "chroot: upgrade leaves the kernel alone" "*
+	matches "chroot: the upgrade does not reload the module" "*
 tcp-connect-logger: cannot reload from a chroot or a container." "$output"
-	equals "chroot: dkms status there" "tcp-connect-logger/$other, $kernel, x86_64: installed" \
+	equals "chroot: dkms status in the chroot" "tcp-connect-logger/$other, $kernel, x86_64: installed" \
 		"$(chroot $in_chroot dkms status tcp-connect-logger)"
 	succeeds "chroot: apt remove" apt_get remove $package
-	equals "chroot: dkms status there after remove" "" \
+	equals "chroot: dkms status in the chroot after the removal" "" \
 		"$(chroot $in_chroot dkms status tcp-connect-logger)"
 	in_chroot=
 	umount -R /mnt/chroot
 	umount /mnt/tmp
-	equals "chroot: the module that runs is the very same" "$since" "$(loaded_since)"
+	equals "chroot: the module has not been reloaded" "$since" "$(loaded_since)"
 	is "chroot" "$this" "$this"
 }
 
-# dpkg and all its child processes are killed before it configures
+# killed: dpkg and all its child processes are killed before dpkg configures the package
 killed() {
 	since=$(loaded_since)
 	stop_at_point unpacked
-	begin_and_stop "killed: it comes there" apt-get -y -o Dpkg::Use-Pty=0 install \
+	begin_and_stop "killed: the upgrade reaches this point" apt-get -y -o Dpkg::Use-Pty=0 install \
 		/payload/versions/99.4.0.deb /payload/versions/99.4.0.command.deb
 	kill_stopped
 	matches "killed: the package is not configured" "install ok unpacked" \
 		"$(dpkg-query -Wf '${Status}' $package)"
-	equals "killed: the module that runs is the very same" "$since" "$(loaded_since)"
-	equals "killed: it is still installed, and known to DKMS" \
+	equals "killed: the module has not been reloaded" "$since" "$(loaded_since)"
+	equals "killed: DKMS still lists the old version as installed" \
 		"tcp-connect-logger/$this, $kernel, x86_64: installed" \
 		"$(dkms_status | grep installed)"
 	curl_logs "killed" 1
@@ -105,7 +105,7 @@ options="$(cat $conffile)
 options tcp_connect_logger enabled=1"
 echo "$options" >$conffile
 tcp-connect-logger enable
-is "before" "$this" "$this"
+is "before the upgrade" "$this" "$this"
 upgrade
 [ -z "$1" ] || not_built
 stalled_downgrade

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * nap - a bystander: sleeps for 10 ms repeatedly until SIGTERM, then prints by how many ms the
- * longest sleep was late
+ * nap - measure how late other processes run: sleep for 10 ms repeatedly until SIGTERM, then print
+ * by how many ms the longest sleep was late
  */
 #include <signal.h>
 #include <stdio.h>

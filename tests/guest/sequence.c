@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sequence FROM TO - make connections FROM to TO - 1, each to a different address, so that they
- * can be told apart: number N goes to the Nth address in 198.18.0.0/15 (RFC 2544's network, which
- * must have no route)
+ * sequence FROM TO - make the connections with the numbers FROM to TO - 1, each to a different
+ * address, so that a test can tell them apart. Connection N goes to the Nth address, counted from 0,
+ * in 198.18.0.0/15 (the network of RFC 2544, which must have no route).
  */
 #include <arpa/inet.h>
 #include <err.h>

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * storm - connect at full speed, and flip a switch meanwhile, until SIGTERM
+ * storm - until SIGTERM, connect at full speed, and flip a switch at the same time
  *
  *	storm SWITCH
  *
- * Each of several threads has both ends of its connections, at 127.0.0.N:4242, and sends bytes
- * both ways; the bytes differ each time. Other threads write 1 and 0 to the file SWITCH, which may
- * come and go. On SIGTERM it prints one line:
+ * Each of several threads has both ends of its connections, at 127.0.0.N:4242. It sends bytes both
+ * ways, and different bytes each time. Other threads write 1 and 0 to the file SWITCH, which may
+ * appear and disappear. On SIGTERM, the program prints one line:
  *
  *	connects=N failed=N corrupt=N slowest_ms=N flips=N
  *
- * slowest_ms is the longest connect(2). Each thread prints its first failure to standard error.
+ * slowest_ms is the duration of the slowest connect(2). Failures are printed to standard error.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -62,7 +62,7 @@ static long now_ms(void)
 
 static int tcp_socket(void)
 {
-	/* Time out what hangs, and leave no port in TIME_WAIT. */
+	/* Set a timeout for sockets that hang, and leave no port in TIME_WAIT. */
 	const struct timeval patience = { .tv_sec = 30 };
 	const struct linger reset = { .l_onoff = 1 };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -81,7 +81,7 @@ static bool pass(int from, int to, const void *out, void *in, size_t size)
 	       recv(to, in, size, MSG_WAITALL) == (ssize_t)size;
 }
 
-/* Both ways; the sockets' buffers hold all of the data. */
+/* Send data to the peer and back, and compare. The sockets' buffers have room for all of the data. */
 static bool exchange(int fd, int listener, unsigned int seed)
 {
 	unsigned int out[1024], there[1024], back[1024];

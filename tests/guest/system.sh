@@ -6,14 +6,14 @@
 # shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
 
-# shellcheck disable=SC2034 # for those who source this
+# shellcheck disable=SC2034 # for scripts that source this
 package=tcp-connect-logger-dkms tools=tcp-connect-logger
 deb=$(echo /payload/*-dkms_*.deb)
 version=$(dpkg-deb -f "$deb" Version)
 kernel=$(uname -r)
 stage_file=/root/stage
 
-# The package's files anywhere on the disk. DKMS keeps its log of the last build.
+# files_of_ours: list the package's files anywhere on the disk
 files_of_ours() {
 	find / -xdev \( -path /payload -o -path /var/log \) -prune -o \
 		-name '*tcp[-_]connect[-_]logger*' -print | sort
@@ -23,7 +23,7 @@ failed_units() {
 	systemctl --failed --plain --no-legend
 }
 
-# audit: the problems that the package manager reports
+# audit: print the problems that the package manager reports
 audit() {
 	dpkg --audit
 }
@@ -31,26 +31,26 @@ audit() {
 # healthy NAME: for use after each step
 healthy() {
 	equals "$1: no unit has failed" "" "$(failed_units)"
-	equals "$1: the package manager has nothing to do" "" "$(audit)"
+	equals "$1: the package manager reports no problems" "" "$(audit)"
 }
 
-# loaded NAME [VERSION]
+# loaded NAME [VERSION]: check that the module is loaded, in this version, and active
 loaded() {
 	succeeds "$1: the transition ends" wait_until 60 transition_over $patch
 	udevadm settle
-	equals "$1: the module is loaded" "${2:-$version}" "$(cat /sys/module/tcp_connect_logger/version)"
+	equals "$1: the loaded version" "${2:-$version}" "$(cat /sys/module/tcp_connect_logger/version)"
 	equals "$1: the patch is enabled" 1 "$(cat $patch/enabled)"
-	equals "$1: the switch is root's and adm's" "root:adm 664" "$(stat -c '%U:%G %a' $switch)"
+	equals "$1: the switch belongs to root and adm" "root:adm 664" "$(stat -c '%U:%G %a' $switch)"
 }
 
-# A value that changes with each load.
+# loaded_since: print a value that changes whenever the module is loaded
 loaded_since() {
 	stat -c %i /sys/module/tcp_connect_logger
 }
 
-# dkms_status: the output of "dkms status" for the package, from the links that it reads
+# dkms_status: print what "dkms status" prints for the package, from the links that dkms reads
 # (module_status() in dkms). dkms itself takes two seconds of CPU in a chroot, and much more in an
-# emulated machine. install.sh checks that both agree.
+# emulated machine. install.sh checks that the two outputs agree.
 dkms_status() {
 	tree=/var/lib/dkms/tcp-connect-logger
 	for link in $tree/kernel-*; do
@@ -65,34 +65,34 @@ dkms_status() {
 	done
 }
 
-# in_dkms NAME KERNEL...: it is built for these kernels
+# in_dkms NAME KERNEL...: check that the module is built for exactly these kernels
 in_dkms() {
 	step=$1
 	shift
 	equals "$step: dkms status" "$(printf "tcp-connect-logger/$version, %s, x86_64: installed\n" "$@")" \
 		"$(dkms_status | sort -V)"
 	for in_dkms in "$@"; do
-		equals "$step: modinfo finds it for $in_dkms" "$version" \
+		equals "$step: modinfo finds the module for $in_dkms" "$version" \
 			"$(modinfo -k "$in_dkms" -F version tcp_connect_logger)"
 	done
 }
 
 not_in_dkms() {
 	equals "$1: dkms status" "" "$(dkms_status)"
-	equals "$1: no source in /usr/src" "" "$(ls -d /usr/src/tcp-connect-logger-* 2>/dev/null)"
-	fails "$1: modinfo finds nothing" modinfo tcp_connect_logger
+	equals "$1: /usr/src has no source of ours" "" "$(ls -d /usr/src/tcp-connect-logger-* 2>/dev/null)"
+	fails "$1: modinfo does not find the module" modinfo tcp_connect_logger
 }
 
-# How "status" describes the trace event while nobody uses it.
-# shellcheck disable=SC2034 # for those who source this
+# What "status" shows for the trace event while nobody uses it
+# shellcheck disable=SC2034 # for scripts that source this
 if takes_events; then
 	event_state=off event_line="tcp_connect_logger:tcp_connect, off"
 else
 	event_state=none event_line="none: this kernel does not accept trace events from a livepatch"
 fi
 
-# status_is NAME STATUS MODULE LIVEPATCH LOGGING [KERNEL [PACKAGE]]: the exact output of "status",
-# apart from the values of the counters
+# status_is NAME STATUS MODULE LIVEPATCH LOGGING [KERNEL [PACKAGE]]: check the exit status and the
+# exact output of "status", except the values of the counters
 status_is() {
 	exits "$1: status" "$2" tcp-connect-logger status
 	counters='' events=
@@ -100,14 +100,15 @@ status_is() {
 counters   seen N, logged N, suppressed N"
 	[ "$3" = "not loaded" ] || events="
 event      $event_line"
-	equals "$1: status" "package    ${7:-$version}
+	equals "$1: output of status" "package    ${7:-$version}
 kernel     $kernel: ${6:-built, version $version, signed by DKMS module signing key}
 module     $3
 livepatch  $4
 logging    $5$counters$events" "$(echo "$output" | sed '/^counters/s/[0-9][0-9]*/N/g')"
 }
 
-# both FILE: it, and the package of the command that belongs to it
+# both FILE: print the name of the module's package FILE, and that of the command's package of the
+# same version
 both() {
 	case $1 in
 	*/versions/*) echo "$1 ${1%.*}.command.${1##*.}" ;;
@@ -116,8 +117,8 @@ both() {
 	esac
 }
 
-# another_version: change the version in the installed module, in its file only; kept_version puts
-# it back. Without its signature, because the kernel refuses a wrong one.
+# another_version: change the version in the file of the installed module. Remove the signature,
+# because the kernel refuses a wrong one. kept_version restores the file.
 another_version() {
 	ko=$(modinfo -n tcp_connect_logger)
 	another=${version%?}9
@@ -130,20 +131,20 @@ kept_version() {
 	cp /root/kept.ko "$ko"
 }
 
-# curl_logs NAME COUNT: a real curl to a real server is logged COUNT times: 0 or 1
+# curl_logs NAME COUNT: check that a real curl to a real server is logged COUNT times (0 or 1)
 curl_logs() {
 	mark
 	output=$(sh -c 'echo $$; exec curl -s http://127.0.0.1:80/')
-	equals "$1: curl gets its page" "a page" "${output#*
+	equals "$1: curl gets the page" "a page" "${output#*
 }"
 	pid=${output%%
 *}
 	expected=
 	[ "$2" = 0 ] || expected=$(record "$pid" 0 curl 127.0.0.1 80)
-	equals "$1: the log of a curl" "$expected" "$(log)"
+	equals "$1: the records of curl in the log ($2 expected)" "$expected" "$(log)"
 }
 
-# works NAME: switch off, on, off
+# works NAME: check that the switch works: off, on, off
 works() {
 	curl_logs "$1, off" 0
 	echo 1 >$switch
@@ -152,13 +153,13 @@ works() {
 	curl_logs "$1, off again" 0
 }
 
-# at_boot NAME: do again what systemd does at boot
+# at_boot NAME: load the module as systemd does at boot
 at_boot() {
 	succeeds "$1: systemd-modules-load does not fail" systemctl restart systemd-modules-load
-	equals "$1: systemd-modules-load is no failed unit" "" "$(failed_units)"
+	equals "$1: no unit has failed after systemd-modules-load" "" "$(failed_units)"
 }
 
-# See run_warm() in tests/job.
+# The cache that run_warm() in tests/job has filled
 [ ! -d /payload/ccache ] || cp -a /payload/ccache /var/cache
 
 # Serve a page to curl.
@@ -169,8 +170,8 @@ busybox httpd -p 127.0.0.1:80 -h /tmp/www
 stage=$(cat $stage_file 2>/dev/null || echo first)
 note "boot of stage $stage, kernel $kernel"
 
-# power_cut STAGE POINT COMMAND...: the power fails while COMMAND runs, at that point (see
-# stop_at_point); the next boot is another stage. Data that COMMAND has not synced is lost, because
+# power_cut STAGE POINT COMMAND...: cut the power while COMMAND runs, at this point (see
+# stop_at_point). The next boot is the stage STAGE. Data that COMMAND has not synced is lost, because
 # the kernel does not write anything back by itself.
 power_cut() {
 	reboot_into "$1"
@@ -180,15 +181,15 @@ power_cut() {
 	sync
 	mount -o remount,commit=10000 /
 	echo 0 >/proc/sys/vm/dirty_writeback_centisecs
-	begin_and_stop "power cut at $point: it comes there" "$@" >/dev/null
+	begin_and_stop "power cut at $point: the command reaches this point" "$@" >/dev/null
 	if [ -e $stops/stopped ]; then
 		echo b >/proc/sysrq-trigger
 		exit
 	fi
-	not_ok "power cut at $point: it comes there" "$(cat /tmp/rig.interrupted)"
+	not_ok "power cut at $point: the command reaches this point" "$(cat /tmp/rig.interrupted)"
 }
 
-# reboot_into STAGE [ARGUMENTS]: the next boot is this stage, with these kernel arguments
+# reboot_into STAGE [ARGUMENTS]: reboot into this stage, with these kernel arguments
 reboot_into() {
 	echo "$1" >$stage_file
 	shift

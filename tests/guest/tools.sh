@@ -15,8 +15,8 @@
 ko=$1
 instances=$tracing/instances
 
-# starts NAME OPTION...: run the command in the background; /tmp/NAME has its output, /tmp/NAME.err
-# its errors, and /tmp/NAME.pid its process ID
+# starts NAME COMMAND...: run the command in the background. /tmp/NAME gets its output,
+# /tmp/NAME.err gets its errors, and /tmp/NAME.pid gets its process ID.
 starts() {
 	started=/tmp/$1
 	shift
@@ -25,16 +25,16 @@ starts() {
 	succeeds "$*: it starts" wait_until 120 waits $!
 }
 
-# ends NAME SIGNAL TEST: the signal ends it
+# ends NAME SIGNAL TEST: check that the signal ends the command
 ends() {
 	status=0
 	pid=$(cat "/tmp/$1.pid")
 	kill -"$2" "$pid"
 	wait "$pid" || status=$?
-	equals "$3: ends by SIG$2" 0 $status
+	equals "$3: SIG$2 ends it" 0 $status
 }
 
-# all_read NAME: it waits for more, so it has read everything up to now
+# all_read NAME: wait until the command waits for more, so that it has read everything up to now
 all_read() {
 	journalctl --sync
 	wait_until 60 waits "$(cat "/tmp/$1.pid")"
@@ -49,8 +49,8 @@ timeless() {
 	sed "s/^$(date -u +%Y-%m-%d)T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]\.[0-9]\{6\}Z /TIME /" "$@"
 }
 
-# makes NAME UID ADDRESS PORT: make connection number N; set $pid_N to its process ID and $line_N to
-# its record
+# makes NAME UID ADDRESS PORT: make connection number N, and set $pid_N to its process ID and
+# $line_N to its record
 makes() {
 	connection -n "$1" -u "$2" blocking "$3" "$4"
 	line=$(record "$pid" "$2" "$1" "$3" "$4")
@@ -66,7 +66,7 @@ series() {
 	makes '\x0a\xc3\xa9\x5cx\xff' 12345 ::1 9
 }
 
-# those NUMBER...: these records of the series, as follow writes them to a pipe
+# those NUMBER...: print these records of the series as follow writes them to a pipe
 those() {
 	for one in "$@"; do
 		eval "echo \"TIME \$line_$one\""
@@ -95,31 +95,31 @@ follows() {
 		all_read $one
 	done
 
-	equals "follow" "$(those 1 2 3 4)" "$(timeless /tmp/all)"
-	equals "follow --kmsg" "$(those 1 2 3 4)" "$(timeless /tmp/kmsg)"
-	equals "follow --comm" "$(those 2)" "$(timeless /tmp/comm)"
-	equals "follow --user NAME" "$(those 2)" "$(timeless /tmp/user)"
-	equals "follow --user NUMBER" "$(those 4)" "$(timeless /tmp/uid)"
-	equals "follow --port" "$(those 2 3)" "$(timeless /tmp/port)"
-	equals "follow --net" "$(those 2)" "$(timeless /tmp/net)"
-	equals "follow --net, IPv6" "$(those 3)" "$(timeless /tmp/net6)"
-	equals "follow --net, one address" "$(those 4)" "$(timeless /tmp/host)"
-	equals "follow, two filters" "$(those 3)" "$(timeless /tmp/both)"
-	equals "follow, either of one filter" "$(those 1 3)" "$(timeless /tmp/either)"
+	equals "follow shows all records" "$(those 1 2 3 4)" "$(timeless /tmp/all)"
+	equals "follow --kmsg shows all records" "$(those 1 2 3 4)" "$(timeless /tmp/kmsg)"
+	equals "follow --comm filters by name" "$(those 2)" "$(timeless /tmp/comm)"
+	equals "follow --user NAME filters by user" "$(those 2)" "$(timeless /tmp/user)"
+	equals "follow --user NUMBER filters by user" "$(those 4)" "$(timeless /tmp/uid)"
+	equals "follow --port filters by port" "$(those 2 3)" "$(timeless /tmp/port)"
+	equals "follow --net filters by IPv4 network" "$(those 2)" "$(timeless /tmp/net)"
+	equals "follow --net filters by IPv6 network" "$(those 3)" "$(timeless /tmp/net6)"
+	equals "follow --net filters by address" "$(those 4)" "$(timeless /tmp/host)"
+	equals "follow: a record must match different options" "$(those 3)" "$(timeless /tmp/both)"
+	equals "follow: a record may match any value of one option" "$(those 1 3)" "$(timeless /tmp/either)"
 	# shellcheck disable=SC2154 # eval
-	equals "follow --json" "{\"pid\":$pid_1,\"uid\":0,\"user\":\"root\",\"comm\":\"alpha\",\"family\":\"AF_INET\",\"daddr\":\"127.0.0.1\",\"dport\":9}
+	equals "follow --json shows all records" "{\"pid\":$pid_1,\"uid\":0,\"user\":\"root\",\"comm\":\"alpha\",\"family\":\"AF_INET\",\"daddr\":\"127.0.0.1\",\"dport\":9}
 {\"pid\":$pid_2,\"uid\":33,\"user\":\"www-data\",\"comm\":\"be ta\",\"family\":\"AF_INET\",\"daddr\":\"198.51.100.1\",\"dport\":443}
 {\"pid\":$pid_3,\"uid\":0,\"user\":\"root\",\"comm\":\"gamma\",\"family\":\"AF_INET6\",\"daddr\":\"2001:db8::1\",\"dport\":443}
 {\"pid\":$pid_4,\"uid\":12345,\"user\":null,\"comm\":\"\\né\\\\x�\",\"family\":\"AF_INET6\",\"daddr\":\"::1\",\"dport\":9}" \
 		"$(jq -c 'del(.time)' /tmp/json)"
-	# They read the clocks at different moments.
-	equals "follow --json: the time is that of the line, within a second" "0 0 0 0" "$(
+	# The two processes read the clocks at different moments.
+	equals "follow --json: the time differs from follow's by at most a second" "0 0 0 0" "$(
 		{ sed 's/Z .*//; s/T/ /' /tmp/all; jq -r .time /tmp/json | sed 's/Z//; s/T/ /'; } |
 			date -u -f - +%s.%N | awk '{ at[NR] = $1 }
 				END { for (i = 1; i <= NR / 2; i++) {
 					late = at[i + NR / 2] - at[i]
 					printf "%s%d", (i > 1 ? " " : ""), (late < -1 || late > 1) } }')"
-	equals "follow on a terminal" "$(printf '%-12s %7s %-10s %-15s %s\n' TIME PID USER COMM DESTINATION \
+	equals "follow on a terminal shows columns" "$(printf '%-12s %7s %-10s %-15s %s\n' TIME PID USER COMM DESTINATION \
 		CLOCK "$pid_1" root alpha 127.0.0.1:9 CLOCK "$pid_2" www-data 'be ta' 198.51.100.1:443 \
 		CLOCK "$pid_3" root gamma '[2001:db8::1]:443' CLOCK "$pid_4" 12345 '\x0aé\x5cx\xff ' '[::1]:9')" \
 		"$(tr -d '\r' </tmp/terminal | sed '/^Script/d
@@ -128,13 +128,13 @@ follows() {
 	wait $script
 	for one in json kmsg comm user uid port net net6 host both; do
 		ends $one INT "follow, $one"
-		equals "follow, $one: says nothing else" "" "$(cat /tmp/$one.err)"
+		equals "follow, $one: prints no errors" "" "$(cat /tmp/$one.err)"
 	done
 	ends all TERM "follow"
 	ends either HUP "follow, either"
 }
 
-# of_one_process: follow a process that is known before it connects
+# of_one_process: follow one process, which starts before follow and connects after it
 of_one_process() {
 	mkfifo /tmp/go
 	sh -c 'read -r _ </tmp/go; exec busybox nc 127.0.0.1 9' 2>/dev/null &
@@ -143,7 +143,8 @@ of_one_process() {
 	connection blocking 127.0.0.1 9
 	echo >/tmp/go
 	wait_until 120 lines pid 1
-	equals "follow --pid" "TIME pid=$one uid=0 comm=busybox -> 127.0.0.1:9" "$(timeless /tmp/pid)"
+	equals "follow --pid filters by process" \
+		"TIME pid=$one uid=0 comm=busybox -> 127.0.0.1:9" "$(timeless /tmp/pid)"
 	ends pid INT "follow --pid"
 }
 
@@ -151,7 +152,7 @@ the_follower_waits() {
 	follower=$(pgrep -f '^tcp-connect-logger follow') && waits "$follower"
 }
 
-# follow ends when its reader does, even if no further line comes.
+# closed_pipe: check that follow ends when its reader ends, even if no further line comes
 closed_pipe() {
 	rm -f /tmp/status
 	(
@@ -160,12 +161,14 @@ closed_pipe() {
 	) | head -n 1 >/tmp/head &
 	wait_until 120 the_follower_waits
 	connection -n alpha blocking 127.0.0.1 9
-	succeeds "closed pipe: it ends" wait_until 120 test -s /tmp/status
-	equals "closed pipe: exit status" 0 "$(cat /tmp/status)"
-	equals "closed pipe: the line" "TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/head)"
+	succeeds "closed pipe: follow ends" wait_until 120 test -s /tmp/status
+	equals "closed pipe: the exit status is 0" 0 "$(cat /tmp/status)"
+	equals "closed pipe: the reader got the record" \
+		"TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/head)"
 }
 
-# sum_of NAME: the number of lines that follow shows, plus those that it reports as lost
+# sum_of NAME: print the number of lines that follow has shown, plus the number that it has
+# reported as lost
 sum_of() {
 	echo $(($(wc -l <"/tmp/$1") + $(sed -n 's/^tcp-connect-logger: \([0-9]*\) lines of .*/\1/p' "/tmp/$1.err" |
 		paste -sd +) + 0))
@@ -175,18 +178,19 @@ sum_is_at_least() {
 	[ "$(sum_of "$1")" -ge "$2" ]
 }
 
-# lost NAME PROCESS: stop the process until the kernel's log has overwritten lines
+# lost NAME PROCESS: stop the process until the kernel has overwritten lines of its log, and check
+# that follow reports how many
 lost() {
 	echo 0 >$rate_limit
 	kill -STOP "$2"
 	/payload/cost -n 19950 connect 198.51.100.1 9 >/dev/null
 	kill -CONT "$2"
-	succeeds "$1: the kernel's log has lost lines" wait_until 100 grep -q overwritten "/tmp/$1.err"
+	succeeds "$1: follow reports overwritten lines" wait_until 100 grep -q overwritten "/tmp/$1.err"
 	wait_until 100 sum_is_at_least "$1" 20000
 	sum=$(sum_of "$1")
 	# The kernel may have logged lines of its own.
-	equals "$1: what is shown and what is lost is all" 1 $((sum >= 20000 && sum < 20005))
-	[ "$sum" = 20000 ] || note "$1: $sum of 20000"
+	equals "$1: the shown and the lost lines add up to all" 1 $((sum >= 20000 && sum < 20005))
+	[ "$sum" = 20000 ] || note "$1: the sum is $sum, and 20000 connections were made"
 	echo 1000 >$rate_limit
 }
 
@@ -204,10 +208,11 @@ held_back() {
 	starts held tcp-connect-logger follow
 	/payload/cost -n 50 connect 198.51.100.1 9 >/dev/null
 	wait_until 60 held_is 100
-	equals "suppressed: what is shown and what follow says is not logged is all" 100 "$(held_sum)"
-	equals "suppressed: follow says nothing else" "" "$(sed \
+	equals "suppressed: the shown and the suppressed connections add up to all" 100 "$(held_sum)"
+	equals "suppressed: follow prints no other messages" "" "$(sed \
 		'/^tcp-connect-logger: [1-9][0-9]* connections not logged (rate_limit=5)$/d' /tmp/held.err)"
-	matches "suppressed: follow says so" "tcp-connect-logger: [1-9]*" "$(cat /tmp/held.err)"
+	matches "suppressed: follow reports suppressed connections" \
+		"tcp-connect-logger: [1-9]*" "$(cat /tmp/held.err)"
 	ends held INT "suppressed"
 	echo 1000 >$rate_limit
 
@@ -226,7 +231,7 @@ no_journal() {
 	starts none tcp-connect-logger follow
 	series
 	wait_until 120 lines none 4
-	equals "no journal: follow" "$(those 1 2 3 4)" "$(timeless /tmp/none)"
+	equals "no journal: follow shows all records" "$(those 1 2 3 4)" "$(timeless /tmp/none)"
 	ends none INT "no journal"
 	systemctl start systemd-journald.socket systemd-journald
 }
@@ -238,29 +243,31 @@ usage() {
 		"follow --comm abcdefghijklmnop" "follow --pid 0" "follow --nonsense=x" "top x" "top --interval 0" "top --count x" \
 		"top --count 99999"; do
 		# shellcheck disable=SC2086 # words
-		exits "'$wrong'" 2 tcp-connect-logger $wrong
-		matches "'$wrong' says what is wrong" "tcp-connect-logger: *" "$output"
+		exits "'$wrong' is wrong usage" 2 tcp-connect-logger $wrong
+		matches "'$wrong' prints an error message" "tcp-connect-logger: *" "$output"
 	done
-	exits "follow by anybody" 4 runuser -u nobody -- tcp-connect-logger follow
-	equals "follow by anybody: says" \
+	exits "follow by nobody" 4 runuser -u nobody -- tcp-connect-logger follow
+	equals "follow by nobody: error message" \
 		"tcp-connect-logger: only root and the groups adm and systemd-journal may read the log: ask to be added, or try sudo." "$output"
 	useradd -G adm carol
 	restrict=$(sysctl -n kernel.dmesg_restrict)
 	sysctl -q kernel.dmesg_restrict=1
-	exits "follow --kmsg by one of adm" 4 setpriv --reuid carol --regid carol --init-groups tcp-connect-logger follow --kmsg
-	equals "follow --kmsg by one of adm: says" "tcp-connect-logger: cannot read /dev/kmsg: only root may, because kernel.dmesg_restrict is 1. Try sudo, or do without --kmsg." "$output"
+	exits "follow --kmsg by a member of adm" 4 \
+		setpriv --reuid carol --regid carol --init-groups tcp-connect-logger follow --kmsg
+	equals "follow --kmsg by a member of adm: error message" "tcp-connect-logger: cannot read /dev/kmsg: only root may, because kernel.dmesg_restrict is 1. Try sudo, or do without --kmsg." "$output"
 	sysctl -q kernel.dmesg_restrict="$restrict"
 	starts adm setpriv --reuid carol --regid carol --init-groups tcp-connect-logger follow --comm alpha
 	connection -n alpha blocking 127.0.0.1 9
 	wait_until 120 lines adm 1
-	equals "follow by one of adm" "TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/adm)"
+	equals "follow by a member of adm shows the record" \
+		"TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/adm)"
 	pkill -TERM -f '^tcp-connect-logger follow'
 	wait
 }
 
-# ---- What the journal has from others
+# ---- Forged and missing entries
 
-# forged LINE FIELD...: in the journal, by an unprivileged user
+# forged LINE FIELD...: write this entry to the journal as an unprivileged user
 forged() {
 	{
 		printf 'MESSAGE=%s\n' "$1"
@@ -286,15 +293,16 @@ forgeries() {
 	wait_until 120 lines forged 1
 	wait_until 120 lines forged_json 1
 	all_read forged
-	equals "forged entries of the journal: follow shows none" \
+	equals "forged entries: follow does not show them" \
 		"TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/forged)"
-	equals "forged entries of the journal: follow says nothing" "" "$(cat /tmp/forged.err)"
-	equals "forged entries of the journal: follow --json shows none" "$pid" "$(jq .pid /tmp/forged_json)"
+	equals "forged entries: follow prints no messages" "" "$(cat /tmp/forged.err)"
+	equals "forged entries: follow --json does not show them" "$pid" "$(jq .pid /tmp/forged_json)"
 	ends forged INT "forged"
 	ends forged_json INT "forged_json"
 }
 
-# Trusted time: that of the journal
+# slewed_clock: check the time of a record while the clock runs too fast. follow uses the time at
+# which the journal received the record.
 slewed_clock() {
 	starts late tcp-connect-logger follow
 	starts late_kmsg tcp-connect-logger follow --kmsg
@@ -307,17 +315,18 @@ slewed_clock() {
 	journalctl --sync
 	arrived=$(journalctl -o json -n 100 _TRANSPORT=kernel |
 		jq -r "select(.MESSAGE | tostring | contains(\"pid=$pid uid=0 comm=alpha\")) | .__REALTIME_TIMESTAMP")
-	equals "a clock that is slewed: follow shows the journal's time" \
+	equals "slewed clock: follow shows the journal's time" \
 		"$(date -u -d "@${arrived%??????}.${arrived#"${arrived%??????}"}" +%FT%T.%6NZ)" "$(cut -d ' ' -f 1 /tmp/late)"
 	late=$(date -u -d "$(cut -d ' ' -f 1 /tmp/late_kmsg)" +%s%6N)
-	equals "a clock that is slewed: follow --kmsg is right within half a second" 1 \
+	equals "slewed clock: follow --kmsg differs from the journal by less than half a second" 1 \
 		$((late - arrived < 500000 && arrived - late < 500000))
-	[ "$late" = "$arrived" ] || note "late: $((late - arrived)) microseconds"
+	[ "$late" = "$arrived" ] ||
+		note "slewed clock: follow --kmsg and the journal differ by $((late - arrived)) microseconds"
 	ends late INT "late"
 	ends late_kmsg INT "late_kmsg"
 }
 
-# A journal that has lines of this boot, but not the kernel's
+# blind: the journal has entries of this boot, but no lines of the kernel
 blind() {
 	mkdir -p /run/systemd/journald.conf.d
 	printf '[Journal]\nMaxLevelStore=warning\n' >/run/systemd/journald.conf.d/rig.conf
@@ -328,29 +337,30 @@ blind() {
 	wait_until 120 lines blind 1
 	connection -n beta blocking 127.0.0.1 9
 	wait_until 120 lines blind 2
-	equals "a journal without the kernel's lines: follow shows them all" \
+	equals "journal without the kernel's lines: follow shows all records" \
 		"TIME pid=$first uid=0 comm=alpha -> 127.0.0.1:9
 TIME pid=$pid uid=0 comm=beta -> 127.0.0.1:9" "$(timeless /tmp/blind)"
-	matches "a journal without the kernel's lines: follow says so once" \
+	matches "journal without the kernel's lines: follow warns" \
 		"tcp-connect-logger: the journal does not get the kernel's lines; reading /dev/kmsg instead" \
 		"$(cat /tmp/blind.err)"
-	equals "a journal without the kernel's lines: follow says nothing else" 1 "$(wc -l </tmp/blind.err)"
+	equals "journal without the kernel's lines: follow prints only one message" \
+		1 "$(wc -l </tmp/blind.err)"
 	ends blind INT "blind"
 	rm /run/systemd/journald.conf.d/rig.conf
 	systemctl restart systemd-journald
 }
 
-# is_blocked NAME: in write(2)
+# is_blocked NAME: true if the command is blocked in write(2)
 is_blocked() {
 	[ "$(cut -d ' ' -f 1 "/proc/$(cat "/tmp/$1.pid")/syscall")" = 1 ]
 }
 
-# has_ended NAME: perhaps nobody has waited for it yet
+# has_ended NAME: true if the command has ended, even if nobody has waited for it yet
 has_ended() {
 	! grep -q '^State:[[:space:]]*[^Z[:space:]]' "/proc/$(cat "/tmp/$1.pid")/status"
 }
 
-# The reader of the output does not read.
+# blocked: the reader of follow's output does not read
 blocked() {
 	mkfifo /tmp/stuck
 	exec 5<>/tmp/stuck
@@ -360,9 +370,9 @@ blocked() {
 	echo 0 >$rate_limit
 	/payload/cost -n 1950 connect 198.51.100.1 9 >/dev/null
 	echo 1000 >$rate_limit
-	succeeds "blocked output: it is blocked" wait_until 120 is_blocked stuck
+	succeeds "blocked output: follow is blocked" wait_until 120 is_blocked stuck
 	kill -TERM "$(cat /tmp/stuck.pid)"
-	succeeds "blocked output: SIGTERM ends it" wait_until 10 has_ended stuck
+	succeeds "blocked output: SIGTERM ends follow" wait_until 10 has_ended stuck
 	kill -KILL "$(cat /tmp/stuck.pid)" 2>/dev/null
 	wait "$(cat /tmp/stuck.pid)"
 	exec 5>&-
@@ -383,7 +393,8 @@ counts() {
 	connection -n gamma blocking 2001:db8::2 443
 }
 
-# table TOTAL ROW...: a row is COUNT NAME DESTINATION, separated by |; without the column NEW
+# table TOTAL ROW...: print the expected table, without the column NEW. A ROW is COUNT, NAME and
+# DESTINATION, separated by "|".
 table() {
 	total=$1
 	shift
@@ -396,25 +407,26 @@ table() {
 	done
 }
 
-# table_of NAME TOTAL: the first table shown with TOTAL connections, without the column NEW
+# table_of NAME TOTAL: print the first table that shows TOTAL connections, without the column NEW
 table_of() {
 	awk -v total="$2" '/^connections / { if (shown) exit; shown = index($0, "connections " total ",") == 1 }
 		shown { if (/^ /) $0 = substr($0, 1, 10) substr($0, 22); print }' "/tmp/$1" | sed '${/^$/d}'
 }
 
-# unlike_new NAME: the rows whose sum of NEW over all tables differs from their last COUNT; print
-# both
+# unlike_new NAME: print the rows whose sum of NEW over all tables differs from their last COUNT,
+# with both numbers
 unlike_new() {
 	awk '/^ *[0-9]/ { row = substr($0, 22); new[row] += substr($0, 12, 10); count[row] = substr($0, 1, 10) + 0 }
 		END { for (row in new) if (new[row] != count[row]) print new[row], count[row], row }' "/tmp/$1"
 }
 
-# shows NAME TOTAL: it has shown a complete table with TOTAL, as another one follows
+# shows NAME TOTAL: true if top has shown a complete table with TOTAL connections. The table is
+# complete if another one follows it.
 shows() {
 	grep -A 100 "^connections $2," "/tmp/$1" | grep -c '^connections ' | grep -q -x -v '[01]'
 }
 
-# tops [--kmsg]: counted by the kernel, or with --kmsg by top
+# tops [--kmsg]: test top. The kernel counts the connections, or with --kmsg, top counts them.
 tops() {
 	top="top${1:+ $1}" before=$(traces)
 	starts top tcp-connect-logger top "$@" --interval 1
@@ -422,7 +434,8 @@ tops() {
 	counts
 	for one in top other; do
 		wait_until 60 shows $one 10
-		equals "$top, $one" "$(table 10 '4|alpha|127.0.0.1:9' '3|\x0a{ comm: x|198.51.100.1:443' \
+		equals "$top, $one: the table of ten connections" \
+			"$(table 10 '4|alpha|127.0.0.1:9' '3|\x0a{ comm: x|198.51.100.1:443' \
 			'2|gamma|[2001:db8::1]:443' '1|gamma|[2001:db8::2]:443')" "$(table_of $one 10)"
 	done
 	connection -n gamma blocking 2001:db8::1 80
@@ -433,40 +446,44 @@ tops() {
 	kmsg=$1
 	shift
 	wait_until 60 shows top 11
-	equals "$top, once more" "$(table 11 '4|alpha|127.0.0.1:9' '3|\x0a{ comm: x|198.51.100.1:443' "$@")" \
+	equals "$top: the table after one more connection" \
+		"$(table 11 '4|alpha|127.0.0.1:9' '3|\x0a{ comm: x|198.51.100.1:443' "$@")" \
 		"$(table_of top 11)"
 	for one in top other; do
 		[ -z "$kmsg" ] && continue	# a row's port may have become *
-		equals "$top, $one: what was new is what is counted" "" "$(unlike_new $one)"
+		equals "$top, $one: the column NEW adds up to COUNT" "" "$(unlike_new $one)"
 	done
 	ends top INT "$top"
 
 	kill -KILL "$(cat /tmp/other.pid)"
 	wait
 	[ -n "$kmsg" ] ||
-		equals "$top, killed: its instance is left" 1 "$(find $instances -name 'tcp-connect-logger-*' | wc -l)"
+		equals "$top, killed: it leaves its trace instance" \
+			1 "$(find $instances -name 'tcp-connect-logger-*' | wc -l)"
 	# shellcheck disable=SC2086 # perhaps none
 	starts third tcp-connect-logger top $kmsg --interval 1
 	script -qefc "TERM=xterm tcp-connect-logger $top --interval 1 --count 1" /tmp/terminal </dev/null >/dev/null 2>&1
-	equals "$top --count: ends" 0 $?
-	matches "$top on a terminal: in place" "*$(printf '\033[H\033[J')connections 0, rows 0*" "$(cat /tmp/terminal)"
+	equals "$top --count: it ends" 0 $?
+	matches "$top on a terminal: it updates the table in place" \
+		"*$(printf '\033[H\033[J')connections 0, rows 0*" "$(cat /tmp/terminal)"
 	script -qefc "TERM=dumb tcp-connect-logger $top --interval 1 --count 1" /tmp/terminal </dev/null >/dev/null 2>&1
-	matches "$top on a dumb terminal: shows a table" "*connections 0, rows 0*" "$(cat /tmp/terminal)"
-	fails "$top on a dumb terminal: no escape sequences" grep -q "$(printf '\033')" /tmp/terminal
+	matches "$top on a dumb terminal: it shows a table" "*connections 0, rows 0*" "$(cat /tmp/terminal)"
+	fails "$top on a dumb terminal: it prints no escape sequences" \
+		grep -q "$(printf '\033')" /tmp/terminal
 	ends third INT "$top"
-	equals "$top: what it found in tracefs is as it was" "$before" "$(traces)"
+	equals "$top: it leaves tracefs unchanged" "$before" "$(traces)"
 }
 
 flat_out() {
 	echo 0 >$switch
 	starts flat tcp-connect-logger top --interval 5
-	equals "top: says nothing where logging is off, which it does not need" "" "$(cat /tmp/flat.err)"
+	equals "top, flat out: it does not warn that logging is off" "" "$(cat /tmp/flat.err)"
 	/payload/cost -n 99950 connect 198.51.100.1 9 >/dev/null
 	wait_until 120 shows flat 100000
 	ends flat INT "top, flat out"
-	equals "top, 100,000 flat out: none is lost" "$(table 100000 '100000|cost|198.51.100.1:9')" \
+	equals "top, flat out: no connection is lost" "$(table 100000 '100000|cost|198.51.100.1:9')" \
 		"$(table_of flat 100000)"
-	equals "top, 100,000 flat out: what was new is what is counted" "" "$(unlike_new flat)"
+	equals "top, flat out: the column NEW adds up to COUNT" "" "$(unlike_new flat)"
 	echo 1 >$switch
 }
 
@@ -492,19 +509,19 @@ scrape_error() {
 	curl -s http://127.0.0.1:9100/metrics | sed -n 's/^node_textfile_scrape_error //p'
 }
 
-# metrics_gone NAME: neither the file nor node_exporter has any metrics
+# metrics_gone NAME: check that the file is gone, and that node_exporter has no metrics of ours
 metrics_gone() {
-	succeeds "$1: the metrics are gone" wait_until 60 test ! -e $metrics_file
-	equals "$1: node_exporter has none of them, and no error" " 0" "$(metrics) $(scrape_error)"
+	succeeds "$1: the file is gone" wait_until 60 test ! -e $metrics_file
+	equals "$1: node_exporter shows no metrics of ours, and no error" " 0" "$(metrics) $(scrape_error)"
 }
 
-# next_metrics: true once for each new version of the file
+# next_metrics: true once after each new version of the file
 next_metrics() {
 	[ -n "$(find $metrics_file -newer /tmp/seen)" ] && touch -r $metrics_file /tmp/seen
 }
 
-# attack: in the directory of Debian's node_exporter, the user prometheus puts symbolic links in
-# place of each file that root might write
+# attack: as the user prometheus, put symbolic links into the directory of Debian's node_exporter,
+# in place of each file that root might write
 attack() {
 	echo untouched >/etc/victim
 	# shellcheck disable=SC2016 # the inner shell's
@@ -518,12 +535,12 @@ attack() {
 	mv /var/lib/prometheus/old /var/lib/prometheus/node-exporter
 	cp -a /var/lib/prometheus/links/* /var/lib/prometheus/node-exporter
 	rm -r /var/lib/prometheus/links
-	rm /var/lib/prometheus/node-exporter/tcp_connect_logger.prom	# node_exporter would complain
+	rm /var/lib/prometheus/node-exporter/tcp_connect_logger.prom	# node_exporter cannot parse it
 }
 
 prometheus() {
 	service=tcp-connect-logger-metrics.service
-	echo 0 >$switch	# a query is also a connection
+	echo 0 >$switch	# because each query would be counted as a connection
 	dpkg --configure --force-depends tcp-connect-logger >/dev/null 2>&1
 	attack
 	# docs/fleet.md says what to configure.
@@ -531,22 +548,26 @@ prometheus() {
 	systemctl daemon-reload
 	systemctl restart prometheus-node-exporter
 	wait_until 120 curl -s -o /dev/null http://127.0.0.1:9100/metrics
-	equals "prometheus: off by itself" disabled "$(systemctl is-enabled $service)"
-	equals "prometheus: nothing of ours before, and no error" " 0" "$(metrics) $(scrape_error)"
-	succeeds "prometheus: the service" systemctl enable --now $service
+	equals "prometheus: the service is disabled by default" disabled "$(systemctl is-enabled $service)"
+	equals "prometheus: node_exporter has no metrics of ours before, and no error" " 0" \
+		"$(metrics) $(scrape_error)"
+	succeeds "prometheus: the service can be enabled" systemctl enable --now $service
 	wait_until 120 are_metrics
-	equals "prometheus: node_exporter has them" "$(expected_metrics)" "$(metrics)"
+	equals "prometheus: node_exporter shows the metrics" "$(expected_metrics)" "$(metrics)"
 	echo 1 >$switch
 	connection blocking 127.0.0.1 9
 	echo 0 >$switch
 	wait_until 60 are_metrics
-	equals "prometheus: the next ones" "$(expected_metrics)" "$(metrics)"
-	succeeds "prometheus: promtool accepts them" sh -c "/payload/promtool check metrics <$metrics_file"
-	equals "prometheus: promtool reports nothing" "" "$output"
+	equals "prometheus: node_exporter shows the metrics after one more connection" \
+		"$(expected_metrics)" "$(metrics)"
+	succeeds "prometheus: promtool accepts the metrics" \
+		sh -c "/payload/promtool check metrics <$metrics_file"
+	equals "prometheus: promtool reports no problems" "" "$output"
 
 	fails "prometheus: no process of the service runs as root" pgrep -u 0 -f libexec/tcp-connect-logger/metrics
-	equals "prometheus: links of the user prometheus are not followed" untouched "$(cat /etc/victim)"
-	succeeds "prometheus: the service is exposed less than 1.0" \
+	equals "prometheus: the service does not follow links of the user prometheus" untouched \
+		"$(cat /etc/victim)"
+	succeeds "prometheus: the exposure level of the service is at most 0.9" \
 		systemd-analyze security --threshold=9 $service
 	note "$(echo "$output" | grep 'exposure level')"
 
@@ -554,22 +575,22 @@ prometheus() {
 	wait_until 60 next_metrics
 	journalctl --sync
 	journalctl -n 0 --cursor-file=/tmp/cursor >/dev/null
-	succeeds "prometheus: the file is written again" wait_until 60 next_metrics
-	succeeds "prometheus: and once more" wait_until 60 next_metrics
+	succeeds "prometheus: the service writes the file again" wait_until 60 next_metrics
+	succeeds "prometheus: the service writes the file once more" wait_until 60 next_metrics
 	journalctl --sync
-	equals "prometheus: that adds nothing to the journal" "" \
+	equals "prometheus: the service writes nothing to the journal" "" \
 		"$(journalctl -q --cursor-file=/tmp/cursor -o cat UNIT=$service + _SYSTEMD_UNIT=$service)"
 
 	systemctl kill -s KILL $service
 	metrics_gone "prometheus: killed"
-	succeeds "prometheus: killed: it comes back" wait_until 120 are_metrics
+	succeeds "prometheus: killed: systemd restarts it" wait_until 120 are_metrics
 	systemctl stop $service
 	metrics_gone "prometheus: stopped"
 	systemctl start $service
 	wait_until 120 are_metrics
-	succeeds "prometheus: purge" dpkg --purge tcp-connect-logger
+	succeeds "prometheus: dpkg --purge succeeds" dpkg --purge tcp-connect-logger
 	metrics_gone "prometheus: purged"
-	equals "prometheus: purged: nothing is left" "" \
+	equals "prometheus: purged: no file is left" "" \
 		"$(find /etc /run /usr /var/lib -path /var/lib/dpkg -prune -o -name '*tcp-connect-logger-metrics*' -print \
 			-o -name 'tcp_connect_logger.prom' -print | grep -v '^/run/tcp-connect-logger-metrics$')"
 	equals "prometheus: no unit has failed" "" "$(systemctl --failed --plain --no-legend)"
@@ -585,22 +606,24 @@ unpack tcp-connect-logger
 
 starts early tcp-connect-logger follow
 load "$ko"
-equals "not loaded: follow says so" \
+equals "not loaded: follow warns" \
 	"tcp-connect-logger: the livepatch is not active; see: tcp-connect-logger status" "$(head -n 1 /tmp/early.err)"
 starts off tcp-connect-logger follow
-equals "off: follow says so" \
+equals "logging is off: follow warns" \
 	"tcp-connect-logger: logging is off; to switch it on: tcp-connect-logger enable" "$(cat /tmp/off.err)"
 connection blocking 127.0.0.1 9
 echo 1 >$switch
 connection -n alpha blocking 127.0.0.1 9
 wait_until 120 lines off 1
 wait_until 120 lines early 1
-equals "off, and on: follow" "TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/off)"
-equals "loaded meanwhile: follow" "TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/early)"
-matches "loaded meanwhile: what else the module says" "*
+equals "logging was off: follow shows the record" \
+	"TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/off)"
+equals "module was not loaded: follow shows the record" \
+	"TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/early)"
+matches "module was not loaded: follow shows the module's other lines" "*
 tcp-connect-logger: loaded, logging disabled" "$(cat /tmp/early.err)"
-ends off INT "off"
-ends early INT "early"
+ends off INT "logging was off"
+ends early INT "module was not loaded"
 
 usage
 follows

@@ -14,20 +14,20 @@ dir=$1 linux=$2
 # shellcheck source=tests/rig/lib.sh
 . tests/rig/lib.sh
 
-# Run it elsewhere, because it leaves a file in the current directory.
+# checkpatch ARGUMENT...: run checkpatch in $dir, because it leaves a file in the current directory
 checkpatch() {
 	cd "$dir" && perl "$linux/scripts/checkpatch.pl" --no-tree --strict --quiet \
 		--max-line-length=100 --ignore FILE_PATH_CHANGES -f "$@"
 }
 
-# start NAME COMMAND...: run it in the background
+# start NAME COMMAND...: run the command in the background
 start() {
 	name=$1
 	shift
 	"$@" >"$dir/$name.log" 2>&1 &
 	echo $! >"$dir/$name.pid"
 }
-# end NAME...: wait for them
+# end NAME...: wait for these commands
 end() {
 	for name; do
 		status=0
@@ -35,7 +35,7 @@ end() {
 		echo $status >"$dir/$name.status"
 	done
 }
-# result NAME: its output and its exit status
+# result NAME: print the command's output, and return its exit status
 result() {
 	cat "$dir/$1.log"
 	return "$(cat "$dir/$1.status")"
@@ -62,16 +62,17 @@ done
 		--ignore PREFER_KERNEL_TYPES,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE \
 		$(find "$PWD/cmd" -name '*.[ch]' ! -name lazy.c)
 }
-# Its macros define functions.
+# The macros in lazy.c define functions.
 start checkpatch-lazy checkpatch \
 	--ignore COMPLEX_MACRO,MACRO_WITH_FLOW_CONTROL,PARENTHESIS_ALIGNMENT,SPACING "$PWD/cmd/lazy.c"
 # checkpatch does not know how the kernel's own trace events are written.
 start checkpatch-trace checkpatch --ignore PARENTHESIS_ALIGNMENT,OPEN_ENDED_LINE "$PWD/src/trace.h"
 
-"$dir/unit" || not_ok "unit tests end"
-"$dir/command" || not_ok "the command's unit tests end"
+"$dir/unit" || not_ok "the unit tests run to their end"
+"$dir/command" || not_ok "the command's unit tests run to their end"
 
-# For FUZZ seconds each, or with 20,000 inputs. What FUZZ finds stays in build/fuzz.
+# Run each fuzzer for FUZZ seconds, or else with 20,000 inputs. With FUZZ, the inputs that it finds
+# stay in build/fuzz.
 kept=$dir
 [ -z "${FUZZ-}" ] || kept=$PWD/build/fuzz
 for corpus in tests/host/corpus/*; do
@@ -80,46 +81,49 @@ for corpus in tests/host/corpus/*; do
 	ln -s fuzz "$dir/fuzz-$target"
 	limit=-runs=20000
 	[ -z "${FUZZ-}" ] || limit="-max_total_time=$FUZZ"
-	succeeds "fuzzed: $target" "$dir/fuzz-$target" -seed=1 "$limit" -max_len=2500 \
+	succeeds "the fuzzer finds no fault: $target" "$dir/fuzz-$target" -seed=1 "$limit" -max_len=2500 \
 		-artifact_prefix="$kept/$target-" "$kept/corpus-$target" "$corpus"
 done
 
 # shellcheck source=tests/host/readers.sh
 . tests/host/readers.sh
 
-# The completions
+# offers_words VERB: print the options that bash's completion offers for this verb, one per line
 offers_words() {
 	"$dir/tools/completions" bash | sed -n "s/^\t\*-$1) words=\"\(.*\)\" ;;/\1/p" | tr ' ' '\n' | sort
 }
 for verb in follow top; do
-	equals "$verb: the table has what its --help has" \
+	equals "$verb: the completion and --help have the same options" \
 		"$("$dir/tools/tcp-connect-logger" $verb --help | sed -n 's/^  \(--[a-z]*\).*/\1/p' | sort)" \
 		"$(offers_words $verb)"
 done
 "$dir/tools/completions" zsh >"$dir/_tcp-connect-logger"
 "$dir/tools/completions" fish >"$dir/tcp-connect-logger.fish"
 if command -v zsh >/dev/null; then
-	reports_nothing "zsh, of its completion" zsh -n "$dir/_tcp-connect-logger"
+	reports_nothing "zsh -n of the completion" zsh -n "$dir/_tcp-connect-logger"
 else
-	skip "zsh's completion" "there is no zsh"
+	skip "zsh -n of the completion reports nothing" "there is no zsh"
 fi
-# fish_offers WORD...: without the descriptions
+# fish_offers WORD...: print fish's completions, without their descriptions
 fish_offers() {
 	fish -c "source $dir/tcp-connect-logger.fish; complete -C 'tcp-connect-logger $*'" | cut -f 1 | tr '\n' ' '
 }
 if command -v fish >/dev/null; then
-	equals "fish: verbs" "disable enable follow load reload status top unload " "$(fish_offers)"
-	equals "fish: options of status" "--json --prometheus " "$(fish_offers status --)"
-	equals "fish: options of reload" "--fallback --timeout " "$(fish_offers reload --)"
+	equals "fish's completion: it offers all verbs" \
+		"disable enable follow load reload status top unload " "$(fish_offers)"
+	equals "fish's completion: it offers the options of status" "--json --prometheus " \
+		"$(fish_offers status --)"
+	equals "fish's completion: it offers the options of reload" "--fallback --timeout " \
+		"$(fish_offers reload --)"
 else
 	skip "fish's completion" "there is no fish"
 fi
 
-# Neither a translated make nor a translated compiler gets to dkms-report.
+# dkms-report reads the messages of make and of the compiler, so they must not be translated.
 mkdir -p "$dir/headers" "$dir/dkms/6.1/x/log"
 # shellcheck disable=SC2016 # for make and its shell
 printf 'modules:\n\t@echo "LC_ALL=$$LC_ALL"\n' >"$dir/headers/Makefile"
-equals "DKMS's build speaks one language" "LC_ALL=C" \
+equals "DKMS builds without translated messages" "LC_ALL=C" \
 	"$(LC_ALL=de_DE.UTF-8 make -s -f src/dkms.mk KDIR="$dir/headers" --no-print-directory | sort -u)"
 
 reports="shellcheck checkpatch checkpatch-cmd checkpatch-lazy checkpatch-trace"
@@ -129,7 +133,7 @@ for report in $reports; do
 	reports_nothing "$report" result "$report"
 done
 
-# The rig: TAP with known failures and a plan, and the counts
+# Test the rig itself: the TAP with known failures and a plan, and the counts
 printf '# a comment\n\nbare-.*-rt\tfirst|second\ta reason\n' >"$dir/known"
 printf '%s\n' "begin one" "ok - first" "not ok - second: #3" "ok - third" "not ok - fourth" \
 	"ok - fifth # SKIP why" "# ok - first" "stray" end >"$dir/raw"
@@ -140,7 +144,7 @@ tap_of() {
 counted() {
 	awk -f tests/rig/count.awk "$dir/tap"
 }
-equals "TAP: of another job" "TAP version 13
+equals "TAP: a job without known failures" "TAP version 13
 # one
 ok 1 - first
 not ok 2 - second: \#3
@@ -150,8 +154,8 @@ ok 5 - fifth # SKIP why
 # ok - first
 # stray
 1..5" "$(tap_of bare-6-rt-amd64)"
-equals "TAP: of another job: counted" "2 2 1" "$(counted)"
-equals "TAP: known failures" "TAP version 13
+equals "TAP: a job without known failures: the counts" "2 2 1" "$(counted)"
+equals "TAP: a job with known failures" "TAP version 13
 # one
 ok 1 - first # TODO a reason
 not ok 2 - second: \#3 # TODO a reason
@@ -161,28 +165,29 @@ ok 5 - fifth # SKIP why
 # ok - first
 # stray
 1..5" "$(tap_of bare-6-rt)"
-equals "TAP: known failures: one that passes has failed" "1 2 2" "$(counted)"
+equals "TAP: a known failure that passes counts as failed" "1 2 2" "$(counted)"
 sed -i '/^end$/d' "$dir/raw"
 tap_of other >/dev/null
-equals "TAP: no plan is a failure" "2 3 1" "$(counted)"
+equals "TAP: a missing plan counts as failed" "2 3 1" "$(counted)"
 printf '%s\n' "begin one" "ok - first" reboot "begin one" "ok - second" end >"$dir/raw"
 tap_of other >/dev/null
-equals "TAP: a reboot is no end" "2 0 0" "$(counted)"
+equals "TAP: a test that ends after a reboot has passed" "2 0 0" "$(counted)"
 printf '%s\n' "begin one" "ok - first" reboot "begin one" "ok - second" >"$dir/raw"
 tap_of other >/dev/null
-equals "TAP: after a reboot, no end" "2 1 0" "$(counted)"
+equals "TAP: a test that does not end after a reboot has failed" "2 1 0" "$(counted)"
 
-# messages: that docs/troubleshooting.md quotes, without the parts that vary; a line each
+# messages: print the messages that docs/troubleshooting.md quotes, without the parts that vary, one
+# per line
 messages() {
 	# shellcheck disable=SC2016 # backquotes of Markdown
 	sed -n 's/^| \(.*\) | .* |$/\1/p' docs/troubleshooting.md | grep -o '`[^`]*`' |
 		sed 's/`//g; s/…/\n/g; s/ N /\n/g; s/=N/=\n/g; s/^N //' |
 		sed 's/^[ ,]*//; s/ *$//' | awk 'length > 6' | sort -u
 }
-# Strings of several lines become one.
+# Join strings that span several lines.
 cat src/*.[ch] cmd/* fleet/* packaging/* | tr '\n' ' ' |
 	sed 's/"[[:space:]]*\\\{0,1\}[[:space:]]*"/ /g; s/%[a-z0-9]*/ /g' | tr -s ' \t' ' ' >"$dir/sources"
-equals "troubleshooting quotes messages that exist; these are the kernel's, modprobe's, dpkg's and rsyslog's" \
+equals "troubleshooting.md quotes our messages exactly; these messages are from other programs" \
 	"Device or resource busy
 authentication error
 module has bad taint, not creating trace events
@@ -191,8 +196,8 @@ you should reinstall it" "$(messages | while IFS= read -r message; do
 		grep -q -F -e "$message" "$dir/sources" || echo "$message"
 	done | LC_ALL=C sort)"
 
-equals "CONTRIBUTING has the table of tests" "$(tests/rig/table)" \
+equals "CONTRIBUTING.md has the table of tests" "$(tests/rig/table)" \
 	"$(sed -n '/^| test /,/^$/p' CONTRIBUTING.md | sed '/^$/d')"
-equals "CONTRIBUTING has what is left to make test-all" "$(tests/rig/table later)" \
+equals "CONTRIBUTING.md has the table of tests that only make test-all runs" "$(tests/rig/table later)" \
 	"$(sed -n '/^| left to /,/^$/p' CONTRIBUTING.md | sed '/^$/d')"
 echo end

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * command - the command's pure functions, with what no guest has
+ * command - unit tests of the command's pure functions, with inputs that no guest has
  *
- * Reports like the tests in guests, see tests/rig/rig.sh.
+ * The output has the same format as that of a test in a guest, see tests/rig/rig.sh.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static void report(bool ok, const char *format, const char *name)
 	puts(ok ? "" : ": see tests/host/command.c");
 }
 
-/* Every byte becomes printable ASCII, and reads back unchanged. */
+/* safe() turns every byte into printable ASCII from which the byte can be read back. */
 static void test_safe(void)
 {
 	bool printable = true, reads_back = true;

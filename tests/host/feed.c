@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * feed - run follow or top with a /dev/kmsg of its own
+ * feed - run follow or top with a pipe in place of /dev/kmsg
  *
  *	feed [-b|-w] COMMAND ARGUMENT... <ENTRIES
  *
- * The command reads /proc/self/fd/9, a pipe that keeps its packets apart. When it waits for
- * entries, it gets those of standard input, one per line. When it waits again, or with -b when
- * the reader of its output, which is this program and never reads, blocks it, it gets SIGTERM;
- * but with -w, it ends by itself. Exits as the command does; with 99 if it does not end within 5
- * seconds. If FEED_TIME is set, says how much CPU time the command has taken.
+ * The command reads /proc/self/fd/9, a pipe that keeps its packets apart. When the command waits
+ * for entries, feed writes the lines of standard input to the pipe, one entry per line. When the
+ * command waits again, feed sends it SIGTERM.
+ *
+ * With -b, the output of the command goes to a pipe that nobody reads, and feed sends SIGTERM when
+ * the command is blocked in a write. With -w, feed sends no signal, but waits until the command
+ * ends by itself.
+ *
+ * The exit status is that of the command, or 99 if the command does not end within 5 seconds. If
+ * FEED_TIME is set, feed prints the CPU time of the command.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +44,7 @@ static void nap(void)
 	nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 }
 
-/* Whether the command is blocked in a system call */
+/* Whether the command is blocked in this system call */
 static bool is_in(long call)
 {
 	char path[64];

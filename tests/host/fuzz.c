@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz - everything that parses what others have written
+ * fuzz - fuzz the functions that parse input from outside
  *
  *	fuzz-TARGET [OPTION...] [CORPUS...]
  *
- * For libFuzzer. The program's name says what to fuzz, see targets[]. tests/host/corpus/TARGET has
- * inputs to begin with.
+ * The program is linked with libFuzzer. Its name selects one of targets[]. tests/host/corpus/TARGET
+ * has the first inputs for a target.
  */
 #include <assert.h>
 #include <locale.h>
@@ -29,7 +29,7 @@ typedef uint8_t u8;
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A copy with a NUL behind it, so that ASan sees who looks further */
+/* A copy with a NUL behind it, so that ASan reports reads beyond the NUL */
 static char *copy_of(const uint8_t *data, size_t size)
 {
 	char *copy = malloc(size + 1);
@@ -39,7 +39,7 @@ static char *copy_of(const uint8_t *data, size_t size)
 	return copy;
 }
 
-/* What is taken for a record is what the module prints for it: tcl_print() in src/log.c. */
+/* A line is a record only if the module prints exactly this line: tcl_print() in src/log.c. */
 static void check_record(const char *text, const struct record *record)
 {
 	char comm[TCL_COMM_LEN], to[DESTINATION_LEN], printed[512];
@@ -71,10 +71,13 @@ static void check_line(const char *text, const struct line *line)
 		assert(!strncmp(text, PREFIX, strlen(PREFIX)));
 }
 
-/* The name of a process: what the module writes is read back. Then what a function begins with */
+/*
+ * The first bytes of the input are the name of a process: the command must read back the name that
+ * the module writes. The other bytes are the first bytes of a function.
+ */
 static void fuzz_name(const uint8_t *data, size_t size)
 {
-	/* Allocated exactly as long as may be read, so that ASan reports reads beyond. */
+	/* Each buffer has exactly the size that may be read, so that ASan reports reads beyond it. */
 	char *comm = calloc(1, TASK_COMM_LEN), *text = malloc(TCL_COMM_LEN);
 	u8 *code = calloc(1, TCL_PROLOGUE_MAX);
 	char line[256], to[DESTINATION_LEN];
@@ -201,7 +204,10 @@ static void fuzz_histogram(const uint8_t *data, size_t size)
 	free(text);
 }
 
-/* Any text: what is printed is UTF-8 that no terminal obeys, and takes as many columns. */
+/*
+ * Any text: the output is UTF-8 without control characters, and takes as many columns as
+ * text_safe() returns.
+ */
 static void fuzz_text(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + !size), *safe = malloc(TEXT_ROOM(size));

@@ -17,13 +17,13 @@ rpm=$(echo "$dist"/*.noarch.rpm) tools_rpm=$(echo "$dist"/*.x86_64.rpm) srpm=$(e
 # shellcheck source=tests/rig/lib.sh
 . tests/rig/lib.sh
 
-# sums DIST: checksums of the packages that are the same in every build
+# sums DIST: print checksums of the packages, which must be the same in every build
 sums() {
 	(cd "$1" && sha256sum ./*.deb ./*.rpm)
 }
 
-# elsewhere TREE: build the packages in a copy of this tree, as another user with a checkout on
-# another machine would
+# elsewhere TREE: build the packages in a copy of this tree, with the settings of another user on
+# another machine
 elsewhere() {
 	mkdir -p "$1"
 	tar --exclude=./.git --exclude=./build --exclude=./dist -c . | tar -C "$1" -x
@@ -33,21 +33,22 @@ elsewhere() {
 	sums "$1/dist"
 }
 
-# rebuilt SRPM: the packages, as a distribution would rebuild them
+# rebuilt SRPM: rebuild the packages as a distribution would, and print their files
 rebuilt() {
 	rpmbuild --rebuild --nodeps --define "_topdir $dir/rebuilt" "$1" >"$dir/rebuilt.log" 2>&1
 	echo "$dir"/rebuilt/RPMS/*/*.rpm
 }
 
-# described RPM...: the files, dependencies and scripts of the packages
+# described RPM...: print the files, dependencies and scripts of the packages
 described() {
 	rpm -qp --scripts --requires --provides --changelog --qf "$(printf %s \
 		'[%{FILENAMES} %{FILEMODES:perms} %{FILEUSERNAME}:%{FILEGROUPNAME}' \
 		' %{FILEFLAGS:fflags} %{FILEDIGESTS}\n]%{NEVRA}\n%{LICENSE}\n%{DESCRIPTION}\n')" "$@"
 }
 
-# The files that both install, without documents, which each has in a different place, and
-# without the contents of programs, which each builds with its own options
+# files_of_deb and files_of_rpm list the files that a package installs. They leave out documents,
+# which .deb and .rpm install in different places, and the contents of programs, which they build
+# with different options.
 files_of_deb() {
 	mkdir "$dir/deb"
 	dpkg-deb -x "$1" "$dir/deb"
@@ -76,36 +77,38 @@ scriptlets() {
 reports_nothing lintian lintian -EI --pedantic --allow-root --fail-on none "${deb%/*}"/*.changes
 
 for file in changes buildinfo; do
-	succeeds "make deb leaves a .$file" test -s "$(echo "${deb%/*}"/*.$file)"
+	succeeds "make deb writes a .$file file" test -s "$(echo "${deb%/*}"/*.$file)"
 done
-equals "the packages are built again to the bit" "$(sums "$dist")" "$(elsewhere "$dir/elsewhere")"
+equals "a second build makes identical packages" "$(sums "$dist")" "$(elsewhere "$dir/elsewhere")"
 
 reports_nothing "shellcheck of the scriptlets" scriptlets
 matches "rpmlint reports nothing" "* 3 packages and * 0 errors, 0 warnings, *" \
 	"$(rpmlint -c rpm/rpmlint.toml "$rpm" "$tools_rpm" "$srpm" 2>&1)"
 # shellcheck disable=SC2046 # words
-equals "the .src.rpm, rebuilt, gives the same packages" "$(described "$rpm" "$tools_rpm")" \
+equals "rebuilding the .src.rpm gives the same packages" "$(described "$rpm" "$tools_rpm")" \
 	"$(described $(rebuilt "$srpm"))"
-equals "both packages install the same" "$(files_of_deb "$deb")" "$(files_of_rpm "$rpm")"
-equals "both packages of tools install the same" "$(files_of_deb "$tools_deb")" "$(files_of_rpm "$tools_rpm")"
-equals "the administrator's file is the one that is kept" /etc/modprobe.d/tcp-connect-logger.conf \
+equals "the module's .deb and .rpm install the same files" "$(files_of_deb "$deb")" "$(files_of_rpm "$rpm")"
+equals "the command's .deb and .rpm install the same files" \
+	"$(files_of_deb "$tools_deb")" "$(files_of_rpm "$tools_rpm")"
+equals "the .rpm has one configuration file" /etc/modprobe.d/tcp-connect-logger.conf \
 	"$(rpm -qp --qf '[%{FILENAMES} %{FILEFLAGS:fflags}\n]' "$rpm" | sed -n 's/ cn$//p')"
-equals "the .rpm needs" "dkms >= 2.8.4
+equals "the .rpm has these dependencies" "dkms >= 2.8.4
 kmod
 tcp-connect-logger >= $version-1
 udev" "$(rpm -qp --requires "$rpm" | grep -v -e '^/bin/sh$' -e '^rpmlib(' -e '^config(' | sort -u)"
-equals "the .rpm is for" noarch "$(rpm -qp --qf '%{ARCH}' "$rpm")"
-equals "the .rpm's changelog begins as the .deb's" \
+equals "the .rpm's architecture" noarch "$(rpm -qp --qf '%{ARCH}' "$rpm")"
+equals "the .rpm's changelog begins with the newest entry of the .deb's" \
 	"* $(LC_ALL=C date -u -d "$(dpkg-parsechangelog -SDate)" '+%a %b %d %Y') $(dpkg-parsechangelog -SMaintainer) - $version-1" \
 	"$(rpm -qp --changelog "$rpm" | head -n 1)"
 
-# signed SIGNATURE FILE: signed with the key of its repository; a changed file fails
+# signed SIGNATURE FILE: check that the signature of the file is from the key of its repository, and
+# does not fit a changed file
 signed() {
 	name=${2#"$dist/"}
 	gpg --dearmor <"$dist/${name%%/*}/tcp-connect-logger.asc" >"$dir/key"
 	succeeds "$name is signed" gpgv --keyring "$dir/key" "$1" "$2"
 	sed '1s/^/ /' "$2" >"$dir/changed"
-	fails "$name is not, once it is changed" gpgv --keyring "$dir/key" "$1" "$dir/changed"
+	fails "the signature does not fit a changed $name" gpgv --keyring "$dir/key" "$1" "$dir/changed"
 }
 signed "$dist/apt/Release.gpg" "$dist/apt/Release"
 signed "$dist/rpm/repodata/repomd.xml.asc" "$dist/rpm/repodata/repomd.xml"
@@ -113,38 +116,38 @@ signed "$dist/rpm/repodata/repomd.xml.asc" "$dist/rpm/repodata/repomd.xml"
 digests() {
 	sha256sum "$@" | cut -d ' ' -f 1 | sort
 }
-equals "the repositories have the packages" "apt: $(digests "$deb" "$tools_deb")
+equals "the repositories contain the packages" "apt: $(digests "$deb" "$tools_deb")
 rpm: $(digests "$dist"/rpm/*.rpm)" "apt: $(sed -n 's/^SHA256: //p' "$dist/apt/Packages" | sort)
 rpm: $(gzip -dc "$dist"/rpm/repodata/*-primary.xml.gz | sed -n 's!.*type="sha256" pkgid="YES">\(.*\)</.*!\1!p' | sort)"
 mkdir "$dir/rpmdb"
 rpmkeys="rpmkeys --dbpath $dir/rpmdb"
 # shellcheck disable=SC2086 # a command and its arguments
 {
-	fails "the .rpm there: an unknown key" $rpmkeys -K "$dist"/rpm/*.rpm
+	fails "the repository's .rpm: rpmkeys rejects an unknown key" $rpmkeys -K "$dist"/rpm/*.rpm
 	$rpmkeys --import "$dist/rpm/tcp-connect-logger.asc"
-	succeeds "the .rpm there: signed by the key" $rpmkeys -K "$dist"/rpm/*.rpm
+	succeeds "the repository's .rpm: rpmkeys accepts the repository's key" $rpmkeys -K "$dist"/rpm/*.rpm
 }
-matches "the .rpm there: that is a signature" "*: digests signatures OK" "$output"
+matches "the repository's .rpm: the signature is valid" "*: digests signatures OK" "$output"
 
-# The caller's key, in a directory whose path is short enough for gpg's agent
+# Make the caller's key in a directory whose path is short enough for gpg's agent.
 GNUPGHOME=$(mktemp -d)
 export GNUPGHOME
 gpg --batch --quiet --passphrase '' --quick-generate-key caller@example.org rsa3072 sign never
 mkdir "$dir/dist"
 cp "$deb" "$rpm" "$dir/dist"
-succeeds "the caller's key: the repositories are made" \
+succeeds "make-repo makes repositories with the caller's key" \
 	packaging/make-repo "$dir/dist" caller@example.org
 gpg --dearmor <"$dir/dist/apt/tcp-connect-logger.asc" >"$dir/key"
-matches "the caller's key has signed" "*Good signature from \"caller@example.org\"*" \
+matches "make-repo signs with the caller's key" "*Good signature from \"caller@example.org\"*" \
 	"$(gpgv --keyring "$dir/key" "$dir/dist/apt/InRelease" 2>&1)"
 gpgconf --kill all
 rm -rf "$GNUPGHOME"
 
-# On 6.12: off, the trace event, a line
-equals "README's figures are those of docs/cost.md" \
+# The figures of Linux 6.12: off, the trace event, a line
+equals "README.md has the same figures as docs/cost.md" \
 	"$(awk -F ' *[|] *' '$2 == "6.12" { print $3, $6, $4 }' docs/cost.md)" \
 	"$(sed -n '/^## What it costs/,/^!/s/^| [a-z].* | \([0-9,]*\).*|$/\1/p' README.md | paste -sd ' ')"
 
-equals "the version is written down once" debian/changelog \
+equals "only one file contains the version" debian/changelog \
 	"$(grep -rlF "$version" --exclude-dir=.git --exclude-dir=build --exclude-dir=dist . | sed 's/^..//')"
 echo end

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# programs.mk - what check.sh compiles in $(dir): the unit tests, the fuzzers, the command, and the
-# programs of the tests in guests
+# programs.mk - compile programs in $(dir) for check.sh: the unit tests, the fuzzers, the command,
+# and the programs of the tests in guests
 
 warnings = -Wall -Wextra -Werror
 sanitize = -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -45,7 +45,7 @@ $(guest):
 tools:
 	$(MAKE) tools build=$(dir)/tools CFLAGS="-O2 -g -Werror"
 
-# The linker finds all that cmd/lazy.c loads.
+# Check that the linker finds all functions that cmd/lazy.c loads.
 linked:
 	$(MAKE) $(dir)/tools/linked build=$(dir)/tools
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# readers.sh - follow and top with a /dev/kmsg of their own, to be sourced by check.sh: the commands
-# in $dir/kmsg and $dir/valgrind read what $dir/feed writes
+# readers.sh - tests of follow and top, to be sourced by check.sh. The commands in $dir/kmsg and
+# $dir/valgrind do not read /dev/kmsg, but the entries that $dir/feed writes.
 
-# entry LEVEL SEQUENCE LINE
+# entry LEVEL SEQUENCE LINE: print an entry of /dev/kmsg
 entry() {
 	printf '%s,%s,%s000,-;%s\n' "$1" "$2" "$2" "$3"
 }
@@ -21,17 +21,18 @@ entries() {
 	entry 6 11 "$name pid=6 uid=0 comm=\\x5cx1b[31m\\x5cxe2\\x5cx80\\x5cxae -> 192.0.2.1:80"
 }
 
-# fed OPTION...: the output of follow, with its errors
+# fed OPTION...: print the output of follow, with its errors
 fed() {
 	entries | "$dir/feed" "$dir/kmsg/tcp-connect-logger" follow --kmsg "$@" 2>&1
 }
 
-# many: more than the buffers of a blocked output have room for
+# many: print more entries than fit into the buffers of a blocked output
 many() {
 	awk -v name="$name" 'BEGIN { for (i = 1; i <= 20000; i++)
 		printf "6,%d,%d,-;%s pid=%d uid=0 comm=curl -> 192.0.2.1:80\n", i, i, name, i }'
 }
 
+# blocked OPTION...: run follow while nobody reads its output
 blocked() {
 	many | "$dir/feed" -b "$dir/kmsg/tcp-connect-logger" follow --kmsg "$@"
 }
@@ -42,7 +43,7 @@ other_lines() {
 	grep -v -x -F -e "$not_active" -e "$logging_off"
 }
 
-equals "follow: records, and what was lost and suppressed" \
+equals "follow: records, and the numbers of lost lines and suppressed connections" \
 	"TIME pid=1 uid=0 comm=curl -> 192.0.2.1:80
 TIME pid=2 uid=0 comm= -> [2001:db8::1]:443
 TIME pid=3 uid=4294967295 comm=\\xf4\\x90\\x80\\x80 -> 192.0.2.1:80
@@ -54,20 +55,20 @@ user=$(getent passwd 0 | cut -d : -f 1)
 of() {
 	printf '{"pid":%s,"uid":%s,"user":%s,"comm":"%s","family":"%s","daddr":"%s","dport":%s}\n' "$@"
 }
-equals "follow --json: records, and objects for what was lost and suppressed" \
+equals "follow --json: records, and objects for lost lines and suppressed connections" \
 	"$(of 1 0 "\"$user\"" curl AF_INET 192.0.2.1 80
 	of 2 0 "\"$user\"" "" AF_INET6 2001:db8::1 443
 	of 3 4294967295 null ���� AF_INET 192.0.2.1 80
 	printf '%s\n' '{"event":"lost","count":3}' '{"event":"suppressed","count":7,"reason":"rate_limit=1000"}'
 	of 6 0 "\"$user\"" '\u001B[31m\u202e' AF_INET 192.0.2.1 80)" \
 	"$(fed --json | other_lines | sed 's/"time":"2[0-9-]*T[0-9:.]*Z",//')"
-equals "follow --comm: the empty name" 1 "$(fed --comm '' | grep -c 'comm= ')"
+equals "follow --comm: it matches the empty name" 1 "$(fed --comm '' | grep -c 'comm= ')"
 succeeds "follow: SIGTERM ends it while nobody reads its output" blocked
 succeeds "follow --json: SIGTERM ends it while nobody reads its output" blocked --json
-equals "top: every line of one interval is counted" "connections 20000, rows 1" \
+equals "top: it counts every line of one interval" "connections 20000, rows 1" \
 	"$(many | "$dir/feed" -w "$dir/kmsg/tcp-connect-logger" top --kmsg --count 1 --interval 3 2>/dev/null | head -n 1)"
 
-# on_terminal COLUMNS TERM: a table of top, as a terminal gets it
+# on_terminal COLUMNS TERM: print a table of top as a terminal of this width and type gets it
 on_terminal() {
 	rm -f "$dir/typescript"
 	{
@@ -79,33 +80,38 @@ on_terminal() {
 		"$dir/typescript" </dev/null >/dev/null 2>&1
 	tr -d '\r' <"$dir/typescript" | sed '/^Script /d'
 }
+# too_long COLUMNS: print the lines that are longer, without their escape sequences
 too_long() {
 	LC_ALL=C sed 's/\x1b\[[0-9;]*[A-Za-z]//g' | awk -v most="$1" 'length > most'
 }
 screen=$(on_terminal 80 xterm)
-matches "top on a terminal: it is cleared first" "$(printf '\033[H\033[J')connections 3, rows 3*" "$screen"
+matches "top on a terminal: it clears the screen first" \
+	"$(printf '\033[H\033[J')connections 3, rows 3*" "$screen"
 equals "top on a terminal: no line is too long" "" "$(printf '%s\n' "$screen" | too_long 80)"
-equals "top on a terminal: names that differ only in spaces do not look the same" 1 \
+equals "top on a terminal: names that differ only in spaces look different" 1 \
 	"$(printf '%s\n' "$screen" | grep -c ' a\\x20 ')"
-matches "top on a terminal: the address is there" "*\[2001:db8:1111:2222:3333:4444:5555:6666\]:65535*" "$screen"
+matches "top on a terminal: the table shows the whole address" "*\[2001:db8:1111:2222:3333:4444:5555:6666\]:65535*" "$screen"
 screen=$(on_terminal 40 xterm)
 equals "top on a narrow terminal: no line is too long" "" "$(printf '%s\n' "$screen" | too_long 40)"
 screen=$(on_terminal 80 dumb)
-matches "top on a dumb terminal: shows a table" "connections 3, rows 3*" "$screen"
-equals "top on a dumb terminal: no escape sequences" "" "$(printf '%s\n' "$screen" | grep "$(printf '\033')")"
+matches "top on a dumb terminal: it shows a table" "connections 3, rows 3*" "$screen"
+equals "top on a dumb terminal: it prints no escape sequences" "" \
+	"$(printf '%s\n' "$screen" | grep "$(printf '\033')")"
 
 # The command line
 for verb in follow top; do
-	succeeds "$verb -h" "$dir/kmsg/tcp-connect-logger" "$verb" -h
-	exits "$verb --help, not written" 1 sh -c "'$dir/kmsg/tcp-connect-logger' $verb --help >/dev/full"
-	exits "$verb: an option with an escape sequence" 2 "$dir/kmsg/tcp-connect-logger" "$verb" "$(printf -- '--\033[31m')"
-	equals "$verb: an option with an escape sequence: it is not printed" "" \
+	succeeds "$verb -h succeeds" "$dir/kmsg/tcp-connect-logger" "$verb" -h
+	exits "$verb --help to a full device" 1 sh -c "'$dir/kmsg/tcp-connect-logger' $verb --help >/dev/full"
+	exits "$verb: an option with an escape sequence" 2 \
+		"$dir/kmsg/tcp-connect-logger" "$verb" "$(printf -- '--\033[31m')"
+	equals "$verb: an option with an escape sequence: the message does not contain the sequence" "" \
 		"$(printf '%s\n' "$output" | grep "$(printf '\033')")"
 done
-exits "command --help, not written" 1 sh -c "'$dir/kmsg/tcp-connect-logger' --help >/dev/full"
+exits "command --help to a full device" 1 sh -c "'$dir/kmsg/tcp-connect-logger' --help >/dev/full"
+# refused OPTION MESSAGE: check that follow rejects the option with this message
 refused() {
 	exits "follow $1" 2 "$dir/kmsg/tcp-connect-logger" follow "$1"
-	matches "follow $1: says" "tcp-connect-logger: $2" "$output"
+	matches "follow $1: the message" "tcp-connect-logger: $2" "$output"
 }
 refused --net=::ffff:192.0.2.0/120 "no record matches *: IPv4-mapped addresses are recorded as IPv4. Use 192.0.2.0/24"
 refused --comm=abcdefghijklmnop "no name matches *: a name has at most 15 bytes"
@@ -114,18 +120,19 @@ refused '--comm=a[z-a]' "no name matches *"
 refused '--comm=a\' "no name matches *"
 refused --pid=0 "a process ID is a number from 1 to 4194304, not 0"
 for pattern in 'abcdefghijklmno' '*abcdefghijklmno*' '[!a]' '[[:alpha:]]*' ''; do
-	equals "follow --comm=$pattern: is accepted" "" "$(fed --comm="$pattern" 2>&1 | grep 'no name')"
+	equals "follow --comm=$pattern: follow accepts the pattern" "" \
+		"$(fed --comm="$pattern" 2>&1 | grep 'no name')"
 done
 
-# What no sanitizer sees
+# valgrind finds faults that the sanitizers do not see.
 memcheck="valgrind -q --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=9"
 checked() {
 	# shellcheck disable=SC2086 # words
 	entries | "$dir/feed" $memcheck "$dir/valgrind/tcp-connect-logger" follow --kmsg "$@"
 }
-succeeds "valgrind: follow" checked
-succeeds "valgrind: follow --json" checked --json
-succeeds "valgrind: follow with filters" checked --comm 'c*' --net 192.0.2.0/24 --user root
+succeeds "valgrind finds no fault in follow" checked
+succeeds "valgrind finds no fault in follow --json" checked --json
+succeeds "valgrind finds no fault in follow with filters" checked --comm 'c*' --net 192.0.2.0/24 --user root
 # shellcheck disable=SC2086
-succeeds "valgrind: unit tests" sh -c "$memcheck '$dir/unit-plain' | grep -v '^ok ' >&2; true"
-equals "valgrind: unit tests: reports" "" "$output"
+succeeds "the unit tests run under valgrind" sh -c "$memcheck '$dir/unit-plain' | grep -v '^ok ' >&2; true"
+equals "valgrind reports no fault in the unit tests" "" "$output"

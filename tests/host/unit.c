@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * unit - the module's pure functions, with bytes that no available kernel has, and the parsing
- * of its lines
+ * unit - unit tests: the module's pure functions, with bytes that no available kernel has, and the
+ * functions of the command that parse and print records
  *
- * Reports like the tests in guests, see tests/rig/rig.sh.
+ * The output has the same format as that of a test in a guest, see tests/rig/rig.sh.
  */
 #include <locale.h>
 #include <pthread.h>
@@ -27,7 +27,7 @@ typedef uint8_t u8;
 #include "../../cmd/record.h"
 #include "../../cmd/text.h"
 
-/* With what is static in them */
+/* Include these files, because the tests use their static functions and variables. */
 #include "../../cmd/rows.c"
 #define getpwuid_r fake_getpwuid_r
 static int fake_getpwuid_r(uid_t uid, struct passwd *user, char *buffer, size_t size,
@@ -71,7 +71,7 @@ static void test_prologue(void)
 	char name[80];
 
 	for (size_t i = 0; i < sizeof(prologues) / sizeof(prologues[0]); i++) {
-		/* Allocated exactly as long as may be read, so that ASan reports reads beyond. */
+		/* Exactly as long as may be read, so that ASan reports reads beyond it */
 		u8 *code = malloc(TCL_PROLOGUE_MAX);
 
 		memcpy(code, prologues[i].code, TCL_PROLOGUE_MAX);
@@ -82,7 +82,7 @@ static void test_prologue(void)
 	}
 }
 
-/* Every byte, at every position in a name, reads back unchanged. */
+/* Every byte, at every position in a name, can be read back unchanged. */
 static void test_escape(void)
 {
 	static const char escaped[] = " \\\"'=>";
@@ -282,7 +282,7 @@ static void test_text(void)
 
 static bool kmsg(const char *entry, enum line_kind kind)
 {
-	char *copy = strdup(entry);	/* so that ASan sees it look further */
+	char *copy = strdup(entry);	/* on the heap, so that ASan reports reads beyond it */
 	struct message message;
 	unsigned long long sequence;
 	bool found = message_from_kmsg(copy, strlen(copy), &message, &sequence) &&
@@ -311,7 +311,7 @@ static void test_kmsg(void)
 	       !kmsg(";6,1,2,-", LINE_FOREIGN), "kmsg: no entry");
 }
 
-/* A journal entry: NAME=VALUE, one after another */
+/* Find a field in a journal entry, which is a list of strings NAME=VALUE */
 static const char *get_field(void *context, const char *name, size_t *length)
 {
 	for (const char **field = context; *field; field++) {

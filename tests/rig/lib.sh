@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# For scripts in a guest or a chroot, with busybox's sh or dash: functions to report (see rig.sh)
-# and to inspect the system.
+# Functions for scripts in a guest or a chroot: they report results (see rig.sh) and inspect the
+# system. They work with busybox's sh and with dash.
 
 switch=/sys/kernel/tcp_connect_logger/enabled
 parameter=/sys/module/tcp_connect_logger/parameters/enabled
@@ -20,7 +20,7 @@ figure() {
 	echo "# figure: $*"
 }
 
-# The name of a test is one line.
+# name_of NAME: print the name of an assertion on one line
 name_of() {
 	case $1 in
 	*"
@@ -33,7 +33,7 @@ ok() {
 	echo "ok - $(name_of "$1")"
 }
 
-# not_ok NAME [WHY]: also print the last lines of WHY, indented
+# not_ok NAME [WHY]: report a failure, and print the last lines of WHY, indented
 not_ok() {
 	echo "not ok - $(name_of "$1")"
 	[ -z "${2-}" ] || printf '%s\n' "$2" | tail -n 40 | cut -c 1-400 | sed 's/^/#   /'
@@ -110,7 +110,8 @@ reports_nothing() {
 	equals "$test_name reports nothing" "" "$output"
 }
 
-# apt_get ARGUMENT...: never ask, and use no pty; if $in_chroot is set, run it there
+# apt_get ARGUMENT...: run apt-get without questions and without a pty. If $in_chroot is set, run it
+# in this chroot.
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 
 apt_get() {
@@ -118,7 +119,7 @@ apt_get() {
 }
 
 # stop_at COMMAND PATTERN: from now on, COMMAND stops forever if its arguments match the shell
-# pattern, and otherwise runs as usual. This ends with go_on or a reboot.
+# pattern, and otherwise runs as usual. go_on or a reboot restores the command.
 stops=/tmp/rig.stops
 
 stop_at() {
@@ -144,12 +145,14 @@ go_on() {
 	umount "$stopping"
 }
 
-# has_stopped: it stops there; or it never will, because the command that should reach it ended
+# has_stopped: true if COMMAND has stopped, or if it cannot stop any more because the interrupted
+# program has ended
 has_stopped() {
 	[ -e $stops/stopped ] || ! kill -0 $interrupted
 }
 
-# begin_and_stop NAME COMMAND...: run it in a session of its own until it stops
+# begin_and_stop NAME COMMAND...: run the program in a new session, and wait until it reaches the
+# command of stop_at
 begin_and_stop() {
 	test_name=$1
 	shift
@@ -163,14 +166,15 @@ begin_and_stop() {
 	fi
 }
 
-# kill_stopped: kill it, and all its child processes
+# kill_stopped: kill the interrupted program and all its child processes
 kill_stopped() {
 	kill -KILL -$interrupted
 	wait $interrupted 2>/dev/null
 	go_on
 }
 
-# The points at which an upgrade is interrupted, and the command that stops at each of them
+# The points at which an upgrade is interrupted. stop_at_point has the command that stops at each
+# point.
 points="prerm unpacked postinst build swapped"
 
 stop_at_point() {
@@ -183,13 +187,13 @@ stop_at_point() {
 	esac
 }
 
-# nothing_left NAME: the kernel has no trace of the module
+# nothing_left NAME: check that nothing of the module is left in the kernel
 nothing_left() {
 	equals "$1: nothing of the module is left" "" \
 		"$(ls -d /sys/module/tcp_connect_logger ${switch%/*} $patch 2>/dev/null)"
 }
 
-# mark: look at the kernel's log from here on
+# mark: log() prints only lines of the kernel's log after this mark
 marks=0
 mark() {
 	[ $marks -gt 0 ] || echo on >/proc/sys/kernel/printk_devkmsg # no rate limit
@@ -197,18 +201,19 @@ mark() {
 	echo "rig: mark $$.$marks" >/dev/kmsg
 }
 
-# ours: filter our lines from dmesg -r, with their level, without their time, and without what
-# the kernel prints in a module's name when it loads one
+# ours: from the output of dmesg -r, print the module's lines, with their level and without their
+# time. Leave out the lines that the kernel itself prints in the module's name when it loads the
+# module.
 ours() {
 	sed -n '/taint/d; s/^\(<[0-9]*>\)\[[^]]*\] \(tcp_connect_logger: \)/\1\2/p'
 }
 
-# log: our lines since the mark
+# log: print the module's lines since the mark
 log() {
 	dmesg -r | sed -n "/rig: mark $$.$marks\$/,\$p" | ours
 }
 
-# connection [OPTION...] KIND ADDRESS PORT: make one, and set $pid and $result
+# connection [OPTION...] KIND ADDRESS PORT: make a connection, and set $pid and $result
 connection() {
 	output=$(/payload/connect "$@")
 	pid=${output#pid=}
@@ -216,7 +221,7 @@ connection() {
 	result=${output#*result=}
 }
 
-# record PID UID COMM ADDRESS PORT: the log line of a connection
+# record PID UID COMM ADDRESS PORT: print the expected log line of a connection
 record() {
 	case $4 in
 	*:*) set -- "$1" "$2" "$3" "[$4]" "$5" ;;
@@ -224,25 +229,25 @@ record() {
 	echo "<6>tcp_connect_logger: pid=$1 uid=$2 comm=$3 -> $4:$5"
 }
 
-# lines_since_mark: the number of records since the mark
+# lines_since_mark: print the number of records since the mark
 lines_since_mark() {
 	log | grep -c -e ' -> '
 }
 
-# reported_since_mark REASON: the number of connections reported as not logged for this reason,
-# a sed pattern
+# reported_since_mark REASON: print the number of connections that were reported as not logged for
+# this reason, which is a sed pattern
 reported_since_mark() {
 	log | sed -n "s/^<4>tcp_connect_logger: \([1-9][0-9]*\) connections not logged ($1)\$/\1/p" |
 		awk '{ sum += $1 } END { print sum + 0 }'
 }
 
-# for_all_kinds: set up the network as some kinds of connection need it
+# for_all_kinds: set up the network for all kinds of connections
 for_all_kinds() {
 	echo 7 >/proc/sys/net/ipv4/tcp_fastopen	# fastopen-connect then waits for data
-	ip route add 203.0.113.0/24 dev lo	# no answer comes from there
+	ip route add 203.0.113.0/24 dev lo	# nobody answers from this network
 }
 
-# takes_events: whether the kernel accepts trace events from a livepatch
+# takes_events: true if the kernel accepts trace events from a livepatch
 takes_events() {
 	case $(uname -r) in
 	5.10.* | 6.1.*) return 1 ;;
@@ -263,9 +268,9 @@ leave_cgroup() {
 	rmdir $cgroups/rig
 }
 
-# forge ADDRESS: forge records of connections to the address: as an unprivileged user, in the
-# kernel log (after a line break in a message of the kernel), in the journal and in /dev/log; and
-# as root, in /dev/kmsg
+# forge ADDRESS: forge records of connections to the address. As an unprivileged user, write them to
+# the kernel's log (after a line break in a message of the kernel), to the journal and to /dev/log.
+# As root, write one to /dev/kmsg.
 forge() {
 	forged="tcp_connect_logger: pid=1 uid=0 comm=forged -> $1:22"
 	modprobe -q overlay
@@ -285,8 +290,8 @@ events_in() {
 		sed 's/ cookie=[1-9][0-9]* / cookie=C /; s/ skaddr=[0-9a-f(][^ ]*$/ skaddr=A/'
 }
 
-# event_of ADDRESS [COMM]: the expected event of the last connection, from a process in this
-# shell's cgroup
+# event_of ADDRESS [COMM]: print the expected event of the last connection, which a process in this
+# shell's cgroup has made
 event_of() {
 	cgroup=$cgroups$(sed -n 's/^0:://p' /proc/self/cgroup)
 	family=AF_INET
@@ -295,19 +300,19 @@ event_of() {
 		"netns=$(stat -Lc %i /proc/self/ns/net) cgroup=$(stat -c %i "$cgroup") cookie=C skaddr=A"
 }
 
-# counters: the module's counters, as "seen logged suppressed"
+# counters: print the module's counters as "seen logged suppressed"
 counters() {
 	(cd ${switch%/*} && cat seen logged suppressed) | tr '\n' ' ' | sed 's/ $//'
 }
 
-# since SEEN LOGGED SUPPRESSED: the increase of the counters since they had these values
+# since SEEN LOGGED SUPPRESSED: print how much the counters have grown from these values
 since() {
 	# shellcheck disable=SC2046 # words
 	set -- "$@" $(counters)
 	echo "$(($4 - $1)) $(($5 - $2)) $(($6 - $3))"
 }
 
-# wait_until SECONDS COMMAND...
+# wait_until SECONDS COMMAND...: repeat the command until it succeeds; fail after this time
 wait_until() {
 	tries=$(($1 * 5))
 	shift
@@ -318,7 +323,7 @@ wait_until() {
 	done
 }
 
-# waits PROCESS: it waits for input in poll(2) or ppoll(2)
+# waits PROCESS: true if the process waits for input in poll(2) or ppoll(2)
 waits() {
 	case $(cut -d ' ' -f 1 "/proc/$1/syscall") in
 	7 | 271) ;;
@@ -326,30 +331,31 @@ waits() {
 	esac
 }
 
-# waits_for_more PROCESS: it sleeps in a system call and has nothing left to read
+# waits_for_more PROCESS: true if the process sleeps in a system call, so that it has nothing left to
+# read
 waits_for_more() {
 	case $(cut -d ' ' -f 1 "/proc/$1/syscall") in
 	running | -1 | "") return 1 ;;
 	esac
 }
 
-# transition_over PATCH: also true if the patch is gone
+# transition_over PATCH: true if the livepatch is not in transition, or is gone
 transition_over() {
 	[ "$(cat "$1/transition" 2>/dev/null || echo 0)" = 0 ]
 }
 
-# no_journald: stop it, and the sockets that would start it again
+# no_journald: stop journald, and the sockets that would start it again
 no_journald() {
 	systemctl stop systemd-journald.socket systemd-journald-dev-log.socket \
 		systemd-journald-audit.socket systemd-journald
 }
 
-# unpack PACKAGE: install only its files
+# unpack PACKAGE: install only the files of the package, and do not configure it
 unpack() {
 	dpkg --unpack --force-depends /payload/"$1"_*.deb >/dev/null 2>&1
 }
 
-# disable_patch PATCH: as Documentation/livepatch/livepatch.rst describes
+# disable_patch PATCH: disable a livepatch as Documentation/livepatch/livepatch.rst describes
 disable_patch() {
 	echo 0 >"$1/enabled"
 	wait_until 60 test ! -d "$1"
@@ -361,7 +367,7 @@ load() {
 	insmod "$@" && wait_until 60 transition_over "$livepatches/$loaded"
 }
 
-# unload MODULE: it may be disabled already, or be no livepatch
+# unload MODULE: unload the module. If it is an active livepatch, disable it first.
 unload() {
 	[ ! -d "$livepatches/$1" ] || disable_patch "$livepatches/$1"
 	wait_until 20 rmmod "$1"

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# The test rig, to be sourced: it runs chroots and guests. bench/ uses it too.
+# The test rig, to be sourced. It runs chroots and guests. bench/ uses it, too.
 #
-# A test reports on its standard output, which in a guest is the second serial port, line by line
-# with the functions of rig/lib.sh:
+# A test uses the functions of rig/lib.sh to report its results on standard output. In a guest,
+# standard output is the second serial port. Each report is one line:
 #
 #	ok - NAME
 #	ok - NAME # SKIP WHY
 #	not ok - NAME
-#	# TEXT			for people; "# figure: TEXT" is also shown at the end of the job
+#	# TEXT			a remark; "# figure: TEXT" is also shown at the end of the job
 #	kernel RELEASE		boot this kernel from the guest's disk from now on
 #	reboot [ARGUMENTS]	the guest powers off; start it again with these kernel arguments
-#	end			the test has reached its end; otherwise it has failed
+#	end			the test is complete; a test without this line has failed
 #
 # rig/tap.awk converts this to TAP.
 
@@ -43,12 +43,13 @@ die() {
 become_root() {
 	[ "$(id -u)" = 0 ] ||
 		exec sudo --preserve-env=ALL,MATRIX,SUITES,KERNELS,GUEST,RUN,TESTS,QUICK,ACCEL,TCL_CACHE "$0" "$@"
-	# Debian's tools, whatever else the user has: mmdebstrap starts python3 for each package
+	# Use Debian's tools, even if the user has others in the path: mmdebstrap starts python3 for
+	# each package
 	export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 	mkdir -p "$cache" "$work"
 }
 
-# missing_packages: those of $rig_packages that are not installed
+# missing_packages: print the packages of $rig_packages that are not installed
 missing_packages() {
 	for package in $rig_packages; do
 		[ "$(dpkg-query -Wf '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
@@ -90,27 +91,27 @@ need_source() {
 # shellcheck source=tests/rig/root.sh
 . "$top/tests/rig/root.sh"
 
-# plan_of SUITE: the kernels that tests/run found for it, one per line: suite, archive, release,
-# role, and use. The role is "line" for the kernel of its line (6.1, 6.12), which gets most tests,
-# or else "other". The use is "wanted" if $KERNELS matches, or else "guest" if guests with systemd
-# have the kernel, or else "-".
+# plan_of SUITE: print the kernels that tests/run found for the suite, one per line: suite, archive,
+# release, role, and use. The role is "line" for the kernel that represents its line (6.1, 6.12) and
+# gets most tests, or else "other". The use is "wanted" if $KERNELS matches, or else "guest" if
+# guests with systemd have the kernel, or else "-".
 plan_of() {
 	awk -v suite="$1" '$1 == suite' "$work/plan"
 }
 
-# built_of SUITE: the releases of the kernels for which modules are built
+# built_of SUITE: print the releases of the kernels for which modules are built
 built_of() {
 	plan_of "$1" | awk '$5 != "-" { printf "%s%s", n++ ? " " : "", $3 }'
 }
 
-# neighbours_for SUITE: the releases of the kernels whose guests load other modules too
+# neighbours_for SUITE: print the releases of the kernels whose guests also load other modules
 neighbours_for() {
 	plan_of "$1" | awk -v all="${ALL-}" '$5 != "-" && (all || $4 == "line" || $5 == "guest" || /-cloud-/) {
 		printf "%s%s", n++ ? " " : "", $3 }'
 }
 
-# make_package DIRECTORY [TREE [TARGETS]]: build the packages there from this tree or another, with
-# make's TARGETS; set $deb to the module's package
+# make_package DIRECTORY [TREE [TARGETS]]: build the packages in DIRECTORY, from this tree or from
+# TREE, with make's TARGETS. Set $deb to the module's package.
 make_package() {
 	mkdir -p "$1"
 	# shellcheck disable=SC2086 # a list
@@ -134,9 +135,9 @@ copy_tree() {
 	tar -C "$top" --exclude=./.git --exclude=./build --exclude=./dist -c . | tar -C "$1" -x
 }
 
-# make_version VERSION [COMMAND]: build $work/versions/VERSION.deb and .rpm, and the command's
-# VERSION.command.deb and .rpm, from a copy of this tree with another version, after running
-# COMMAND in it
+# make_version VERSION [COMMAND]: in a copy of this tree, change the version, run COMMAND, and build
+# the packages: $work/versions/VERSION.deb and .rpm for the module, and VERSION.command.deb and .rpm
+# for the command
 make_version() {
 	tree=$work/versions/$1.tree
 	copy_tree "$tree"
@@ -150,7 +151,7 @@ make_version() {
 }
 
 # new_payload NAME COMMAND FILE...: make $dir, the directory of one chroot or guest. $dir/payload
-# contains copies of the files, and run, which runs the command.
+# gets copies of the files, and the script "run", which runs the command.
 new_payload() {
 	dir=$work/$1
 	rm -rf "$dir"
@@ -162,7 +163,7 @@ new_payload() {
 }
 
 # in_root: run /payload/run in a chroot of $root, and print its report. Only changes in /payload and
-# in the compiler's cache persist; roots of one suite share the cache, see ccache.conf.
+# in the compiler's cache persist. All roots of a suite share one cache, see ccache.conf.
 in_root() {
 	kept=$(basename "${root%/root}")
 	kept=$cache/ccache/${kept%%-*}
@@ -186,9 +187,9 @@ in_root() {
 # For qemu: an instruction takes a nanosecond of the guest's time, and idling takes none.
 count_instructions="-icount shift=0,sleep=off -smp 1"
 
-# For the kernel of every guest. QEMU translates code again for each address at which it runs.
-# With randomized addresses an exec takes six times as long, and an installation by DKMS three
-# times.
+# Arguments for the kernel of every guest. QEMU translates code again for each address at which the
+# code runs. With randomized addresses, an exec takes six times as long, and an installation by DKMS
+# takes three times as long.
 kernel_arguments="console=ttyS0 no_timer_check norandmaps panic=-1 oops=panic"
 
 # Messages that the kernel prints when something is wrong.
@@ -198,11 +199,11 @@ splat='BUG:|WARNING:|Oops|Call Trace|general protection|lockup|stall detected|se
 # standard output.
 #
 # The options avoid faults in QEMU 7.2. With a thread for each CPU ($threads is multi), a CPU may
-# execute forever an int3 that another one has removed (seen in __schedule(), when a tracepoint
-# was switched off). Or the kernel finds that int3 and dies ("Oops: int3", seen when a livepatch
-# was loaded). Also, cmpxchg16b corrupts the flags, including the trap flag; Debian 12's 6.12 then
-# dies in kmem_cache_alloc() within seconds. On a busy host the kernel's timer check may fail and
-# panic, so it is off.
+# execute an int3 forever that another CPU has removed (seen in __schedule(), when a tracepoint was
+# switched off). Or the kernel finds this int3 and dies ("Oops: int3", seen when a livepatch was
+# loaded). Also, cmpxchg16b corrupts the flags, including the trap flag; Debian 12's 6.12 then dies
+# in kmem_cache_alloc() within seconds. On a busy host, the kernel's timer check may fail and panic,
+# so it is switched off.
 qemu() {
 	append=$1
 	shift
@@ -215,16 +216,16 @@ qemu() {
 		-kernel "$vmlinuz" -append "$kernel_arguments $append" "$@"
 }
 
-# guest_payload: make the disk that the guest's agent mounts. It must have the same size as in a
-# saved guest.
+# guest_payload: make the disk that the guest's agent mounts. It must have the same size as the disk
+# of a saved guest.
 guest_payload() {
 	mke2fs -q -t ext2 -d "$dir/payload" "$dir/payload.img" 512M >/dev/null
 	: >"$dir/report"
 	mkfifo "$dir/answers" "$dir/monitor.in" "$dir/monitor.out"
 }
 
-# guest_disks [SAVED]: make the payload and a throw-away disk: that of a saved guest, or else an
-# overlay of $disk
+# guest_disks [SAVED]: make the payload and a throw-away disk: a copy of a saved guest's disk, or else
+# an overlay of $disk
 guest_disks() {
 	if [ -n "${1-}" ]; then
 		cp "$1" "$dir/disk.qcow2"
@@ -235,7 +236,8 @@ guest_disks() {
 }
 
 # guest_answers off|save [run]: pass on the guest's report. When the guest is ready, tell it to run
-# its payload, unless that is running already; when it is ready again, power it off or save it.
+# its payload, unless the payload is already running. When the guest is ready again, power it off or
+# save it.
 guest_answers() {
 	then=$1 ran=${2-}
 	[ ! -e "$dir/payload/run" ] || [ -n "$ran" ] || ran=no
@@ -258,10 +260,10 @@ guest_answers() {
 }
 
 # guest_boot ARGUMENTS [OPTION...]: boot a guest with systemd from $dir's disks, with additional
-# kernel arguments and QEMU options, until it powers off; or until it is saved, if $then is save.
-# The option "-loadvm ready" resumes a saved guest. The agent runs /payload/run if it exists.
-# Prints the report and keeps it. The guest has one CPU: a second one would take a fifth longer,
-# and the bare guests have two.
+# kernel arguments and QEMU options. Return when the guest powers off, or if $then is "save", when it
+# is saved. The option "-loadvm ready" resumes a saved guest. The agent runs /payload/run if it
+# exists. The report is printed and kept. The guest has only one CPU, because a second CPU would make
+# it slower by a fifth. The bare guests have two CPUs.
 guest_boot() {
 	arguments=$1 ran=
 	shift
@@ -279,7 +281,7 @@ guest_boot() {
 }
 
 # guest_full [SAVED [ARGUMENTS]]: run a guest with systemd: resume SAVED, or boot with these kernel
-# arguments. Then boot it as often as it asks for, but stop after a boot without a report.
+# arguments. Boot it again whenever it asks for a reboot, but stop after a boot without a report.
 guest_full() {
 	guest_disks "${1-}"
 	arguments=${2-} size=-1
@@ -296,7 +298,7 @@ guest_full() {
 	done
 }
 
-# take_kernel RELEASE: copy it from the guest's disk, for the next boots
+# take_kernel RELEASE: copy this kernel from the guest's disk, for the next boots
 take_kernel() {
 	qemu-img convert -O raw "$dir/disk.qcow2" "$dir/disk.img"
 	debugfs -c -R "dump /boot/vmlinuz-$1 $dir/vmlinuz-$1" "$dir/disk.img" 2>/dev/null
@@ -305,8 +307,8 @@ take_kernel() {
 	vmlinuz=$dir/vmlinuz-$1 initrd=$dir/initrd.img-$1
 }
 
-# booted: set $saved to the guest of use_guest, saved after it booted; made once for each disk and
-# version of QEMU
+# booted: set $saved to the guest of use_guest as it was saved after its boot. It is saved once for
+# each disk and version of QEMU.
 booted() {
 	saved=$store/booted-$({ echo "$store smp 1 $kernel_arguments"; cat "$store/key"; qemu-system-x86_64 --version; } | sha256sum | cut -c 1-12).qcow2
 	locked "$store" save_booted
@@ -329,7 +331,7 @@ save_booted() {
 }
 
 # guest_bare ARGUMENTS [OPTION...]: run a guest with only busybox and /payload, with these kernel
-# arguments and QEMU options. Its first process runs /payload/run. Prints the report and keeps it.
+# arguments and QEMU options. Its first process runs /payload/run. The report is printed and kept.
 guest_bare() {
 	rm -rf "$dir/initramfs"
 	mkdir -p "$dir/initramfs/bin" "$dir/initramfs/proc" "$dir/initramfs/sys" "$dir/initramfs/dev"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# Debian's kernels and roots, to be sourced by rig.sh. They come from the mirrors for which this
-# machine is configured. A root is kept until something that it is made from changes.
+# Debian's kernels and roots, to be sourced by rig.sh. They come from the mirrors that this machine
+# uses. A root is kept until one of the things that it is made from changes.
 
 # Packages to build modules, in a chroot and in a guest.
 build_packages="busybox-static dkms gcc kmod make openssl udev"
@@ -43,8 +43,8 @@ locked() {
 	return $status
 }
 
-# need_archive ARCHIVE: fetch its lists, once in a run; fail if there is no such archive. sid has
-# no -security, and the newest suites have no -backports.
+# need_archive ARCHIVE: fetch the lists of the archive; fail if there is no such archive. sid has no
+# -security, and the newest suites have no -backports.
 need_archive() {
 	mkdir -p "$cache/apt/lists/partial"
 	locked "$cache/apt/lists" fetch_lists "$1"
@@ -75,26 +75,27 @@ fetch_lists() {
 	fi
 }
 
-# kernel_of ARCHIVE NAME: the release that linux-headers-NAME depends on
+# kernel_of ARCHIVE NAME: print the release of the kernel that linux-headers-NAME depends on
 kernel_of() {
 	apt_for "$1" apt-cache --no-all-versions show "linux-headers-$2" |
 		sed -n '/^Depends:/s/.*linux-headers-\([^ ,]*\).*/\1/p'
 }
 
-# missing ARCHIVE PACKAGE: the lists have it but the mirror does not, as may happen in an old suite
+# missing ARCHIVE PACKAGE: true if the lists have the package but the mirror does not, which happens
+# in old suites
 missing() {
 	uri=$(apt_for "$1" apt-get --print-uris download "$2" | sed -n "s/^'\([^']*\)'.*/\1/p")
 	[ "$(curl -sIL -m 30 -o /dev/null -w '%{http_code}' "$uri")" = 404 ]
 }
 
-# guest_kernel ARCHIVE: the kernel that its guests with systemd have
+# guest_kernel ARCHIVE: print the release of the kernel that guests with systemd of this suite have
 guest_kernel() {
 	kernel_of "$1" cloud-amd64
 }
 
 # kernels_in ARCHIVE: for each line (linux-headers-amd64, linux-headers-6.12-amd64) and flavour,
-# the newest kernel that the mirror has with its headers, one per line. A newer one that the
-# mirror does not have is reported as skipped.
+# print the newest kernel that the mirror has with its headers, one per line. If the lists have a
+# newer kernel that the mirror does not have, report this kernel as skipped.
 kernels_in() {
 	apt_for "$1" apt-cache pkgnames linux-headers- | sort >"$work/headers.$1"
 	sed -n -E 's/^linux-headers-(([0-9.]+-)?(cloud-|rt-)?amd64)$/\1/p' "$work/headers.$1" |
@@ -122,7 +123,7 @@ kernels_in() {
 bootstrap() {
 	store=$1 suite=$2 archives=$3 packages=$4
 	shift 4
-	cd "$top"	# so that the key has the contents of copied files, not this checkout's path
+	cd "$top"	# so that the key does not contain the path of this checkout
 	# shellcheck disable=SC2016 # $1 is for the hook
 	set -- "$@" --customize-hook=": $(sha256sum <tests/rig/ccache.conf)" \
 		--customize-hook="copy-in tests/rig/ccache.conf /etc" \
@@ -150,8 +151,8 @@ bootstrap() {
 	echo "$key" >"$store/key"
 }
 
-# make_root SUITE: a root with the plan's kernels and headers, but only a few of their modules, for
-# depmod
+# make_root SUITE: make a root with the plan's kernels and headers. For depmod, it has a few of the
+# kernels' modules.
 make_root() {
 	use_root "$1"
 	mkdir -p "$cache/root"
@@ -166,20 +167,20 @@ fill_root() {
 		--dpkgopt='path-include=*/lib/modules/*/kernel/lib/*'
 }
 
-# use_root SUITE [KERNEL]: set $root, and set $vmlinuz to one of its kernels
+# use_root SUITE [KERNEL]: set $root, and set $vmlinuz to this kernel in it
 use_root() {
 	root=$cache/root/$1${ALL:+-all}/root
 	vmlinuz=$root/boot/vmlinuz-${2-}
 }
 
-# Modules that a guest with systemd may load. It has no others, because depmod and
-# initramfs-tools read each one repeatedly.
+# Modules that a guest with systemd may load. The guest has no other modules, because depmod and
+# initramfs-tools read each module repeatedly.
 guest_modules="arch/x86/crypto/crc* crypto/crc* drivers/block/virtio_blk* drivers/net/veth*
 	drivers/virtio/* fs/autofs/* fs/binfmt_misc* fs/configfs/* fs/ext4/* fs/fscache/* fs/fuse/* fs/jbd2/* fs/lockd/*
 	fs/mbcache* fs/netfs/* fs/nfs/* fs/nfs_common/* fs/overlayfs/* lib/crc* lib/libcrc*
 	net/dns_resolver/* net/sunrpc/*"
 
-# make_guest SUITE [systemd|tracers]: make a disk with systemd and the kernel of such a guest
+# make_guest SUITE [systemd|tracers]: make the disk of such a guest, with systemd and a kernel
 make_guest() {
 	use_guest "$@"
 	mkdir -p "$cache/root"
@@ -206,13 +207,13 @@ fill_guest() {
 	[ -e "$disk" ] || mke2fs -q -t ext4 -d "$root" "$disk" 4G
 }
 
-# Timers that would expire when a guest's clock is set.
+# Timers to mask, because they would expire when the clock of a saved guest is set
 guest_timers="apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer
 	fstrim.timer logrotate.timer man-db.timer systemd-tmpfiles-clean.timer"
 guest_timers=$(echo $guest_timers)
 
-# use_guest SUITE [systemd|tracers]: set $suite, $kernel, $vmlinuz, $initrd, $packages, which it
-# contains, and $disk, an ext4 image of $root
+# use_guest SUITE [systemd|tracers]: set $suite, $kernel, $vmlinuz and $initrd, set $packages to the
+# packages in the guest, and set $disk to an ext4 image of $root
 use_guest() {
 	suite=$1
 	kernel=$(guest_kernel "$1")
@@ -223,8 +224,8 @@ use_guest() {
 	vmlinuz=$root/boot/vmlinuz-$kernel initrd=$root/boot/initrd.img-$kernel
 }
 
-# debs_for SUITE DIRECTORY PACKAGE...: download what apt would install in $root from the suite's
-# backports
+# debs_for SUITE DIRECTORY PACKAGE...: download the packages that apt would install in $root from the
+# suite's backports
 debs_for() {
 	suite=$1 debs=$2
 	shift 2
@@ -235,7 +236,7 @@ debs_for() {
 	rm -r "$debs/partial" "$debs/lock"
 }
 
-# take_program PACKAGE PATH: into the payload, of the suite's package, without its others
+# take_program PACKAGE PATH: copy one program of a package of $suite to the payload
 take_program() {
 	(
 		cd "$dir"

@@ -1,32 +1,35 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# The tests and the plan, to be sourced after rig.sh: which jobs the tests make, and what each job
-# needs. A test is a script in tests/ whose first comment has these lines:
+# The tests and the plan, to be sourced after rig.sh. It finds out which jobs run the tests, and
+# which other jobs each job needs. A test is a script in tests/ whose first comment has these lines:
 #
 #	where:		host: this machine
 #			chroot: a chroot of a suite, with the headers of its kernels
 #			bare: a guest with a kernel and busybox
 #			systemd: a guest with systemd and the packages to build the module
-#			tracers: such a guest with tracers and log collectors
-#	on:		suites, or for bare guests: line, the kernel of each line; every, all
-#			kernels; suite, the first kernel of each suite; first, the first
-#			suite's
-#	from:		for systemd: booted (the default); saved JOB, the guest that this test
-#			left; disk, the test boots it
-#	saves:		yes, if the test leaves such a guest
-#	boot:		kernel arguments for a guest of its own; "-" for no arguments. Bare
-#			tests without this line share one boot
+#			tracers: a guest with systemd, tracers and log collectors
+#	on:		the suites. For bare guests, the kernels: line, the kernel of each line;
+#			every, all kernels; suite, the first kernel of each suite; first, the
+#			first kernel of the first suite
+#	on-later:	more suites, for make test-all
+#	from:		how a guest with systemd starts: booted, from a saved guest that has just
+#			booted (the default); saved TEST, from the guest that this test saved;
+#			disk, by booting from the disk
+#	saves:		yes, if the guest is saved after the test
+#	boot:		kernel arguments for a guest that runs only this test; "-" for no
+#			arguments. Bare tests without this line share one boot
 #	payload:	the files in /payload: module (the .ko files for its kernel), deb,
-#			tools-deb, command (its packages, in /payload/command), apt, rpm (repositories), versions, warm (the compiler's
-#			results), programs of tests/guest, files of the tree
+#			tools-deb, command (the command's packages, in /payload/command), srpm,
+#			apt and rpm (repositories), versions, warm (the compiler's results),
+#			programs of tests/guest, files of the tree
 #	arguments:	the arguments of the script
 #	later:		what only make test-all does, and why
 #
-# If a test needs more work on this machine, TEST.host is beside TEST.sh, and tests/job sources
-# it.
+# If a test needs more work on this machine, TEST.host is in the same directory as TEST.sh, and
+# tests/job sources it.
 
-# Suites that have guests with systemd; most of the tests use the first.
+# Suites that have guests with systemd. Most tests use only the first one.
 guest_suites="bookworm trixie"
 
 # test_files: the files of all tests
@@ -44,7 +47,7 @@ file_of_test() {
 	echo "$top"/tests/*/"$1.sh"
 }
 
-# is_wanted TEST WHERE: in $TESTS, by its name or by the place where it runs
+# is_wanted TEST WHERE: true if $TESTS has the name of the test, or the place where it runs
 is_wanted() {
 	for one in $TESTS; do
 		case $one in all | "$1" | "$2") return 0 ;; esac
@@ -57,7 +60,8 @@ has_suite() {
 	case " $2 " in *" $1 "* | *" every suite "*) ;; *) return 1 ;; esac
 }
 
-# kernels_for ON: the kernels of the plan on which a bare test runs, one per line: suite, release
+# kernels_for ON: print the kernels of the plan on which a bare test runs, one per line: suite,
+# release
 kernels_for() {
 	on=$1
 	[ -z "$ALL" ] || on=every
@@ -69,7 +73,8 @@ kernels_for() {
 	}' "$work/plan"
 }
 
-# needs_of FILE SUITE: the jobs that must come before that test, in a chroot or a guest with systemd
+# needs_of FILE SUITE: print the jobs that must run before this test, which runs in a chroot or in a
+# guest with systemd
 needs_of() {
 	needed_where=$(field "$1" where) needed_from=$(field "$1" from)
 	case $needed_where:$needed_from in
@@ -87,8 +92,8 @@ needs_of() {
 	done
 }
 
-# jobs: one per line: name, kind (root, guest, booted, or where its tests run), tests ("-" if it
-# only makes what others need), prerequisites
+# jobs: print the jobs, one per line: name, kind (root, guest, booted, or where its tests run), tests
+# ("-" if the job only prepares other jobs), prerequisites
 jobs() {
 	bare_tests= files=$(test_files)
 	for file in $files; do
@@ -131,7 +136,7 @@ jobs() {
 	cat "$work/jobs.tests"
 }
 
-# needed: the jobs that others in jobs.tests need but that are missing
+# needed: print the jobs that jobs.tests needs but does not contain
 needed() {
 	awk '{ have[$1] = 1; for (i = 4; i <= NF; i++) need[$i] = 1 }
 		END { for (one in need) if (!(one in have)) print one }' "$work/jobs.tests" |
