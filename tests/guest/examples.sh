@@ -66,8 +66,8 @@ depmod
 	in_man man4/tcp_connect_logger.4
 } | all_run "man pages"
 
-# What shows records shows nothing that somebody else has written: here, the commands of the
-# man pages and of the templates, for this machine's own journal.
+# The documented commands show no forged records. These are the commands of the man pages and of
+# the templates, applied to the journal of this machine.
 showing() {
 	{
 		in_man man8/tcp-connect-logger.8

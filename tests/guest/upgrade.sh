@@ -44,7 +44,7 @@ unsupported() {
 # undisturbed NAME: the running module, while kernels are installed and removed
 undisturbed() {
 	loaded "$1"
-	equals "$1: it is the very same" "$since" "$(loaded_since)"
+	equals "$1: it has not been reloaded" "$since" "$(loaded_since)"
 	works "$1"
 	healthy "$1"
 }
@@ -75,7 +75,7 @@ cut_boot() {
 	loaded "cut as headers come"
 	works "cut as headers come"
 	equals "cut as headers come: no unit has failed" "" "$(failed_units)"
-	matches "cut as headers come: dpkg knows" "*linux-headers-$next*" "$(dpkg --audit)"
+	matches "cut as headers come: dpkg --audit lists them" "*linux-headers-$next*" "$(dpkg --audit)"
 	succeeds "cut as headers come: dpkg --configure -a" dpkg --configure -a
 	since=$(loaded_since)
 	upgraded
@@ -101,10 +101,10 @@ second_boot() {
 
 	since=$(loaded_since)
 	old=$(cat /root/old)
-	succeeds "old kernel goes: apt purge" apt_get purge "linux-image-$old" "linux-headers-$old"
-	in_dkms "old kernel goes" "$kernel"
-	fails "old kernel goes: its module too" modinfo -k "$old" tcp_connect_logger
-	undisturbed "old kernel goes"
+	succeeds "old kernel removed: apt purge" apt_get purge "linux-image-$old" "linux-headers-$old"
+	in_dkms "old kernel removed" "$kernel"
+	fails "old kernel removed: so is its module" modinfo -k "$old" tcp_connect_logger
+	undisturbed "old kernel removed"
 
 	succeeds "purge: apt" apt_get purge $package $tools
 	nothing_left "purge"

@@ -34,7 +34,7 @@ $4}" | sort)" "$(dkms_status | sort)"
 # swapped NAME FROM TO
 swapped() {
 	gap=$(echo "$output" | sed -n "s/^tcp-connect-logger: version $3 has taken the place of version $2, logging is on; connections were not seen for \(.*\) s\.\$/\1/p")
-	matches "$1: says what was exchanged, and how long it took" "[0-9]*.[0-9][0-9]" "$gap"
+	matches "$1: says how long the exchange took" "[0-9]*.[0-9][0-9]" "$gap"
 	figure "$1: connections were not seen for $gap s"
 }
 

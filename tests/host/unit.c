@@ -230,7 +230,7 @@ static void test_text(void)
 	} texts[] = {
 		{ "ASCII", "a b", "a b", 3, TEXT_PLAIN },
 		{ "a letter", "\xc3\xa9", "\xc3\xa9", 1, TEXT_PLAIN },
-		{ "a wide one", "\xe4\xb8\xad", "\xe4\xb8\xad", 2, TEXT_PLAIN },
+		{ "a wide character", "\xe4\xb8\xad", "\xe4\xb8\xad", 2, TEXT_PLAIN },
 		{ "escape", "\x1b[31m", "\\x1b[31m", 8, TEXT_PLAIN },
 		{ "newline", "a\nb", "a\\x0ab", 6, TEXT_PLAIN },
 		{ "DEL", "\x7f", "\\x7f", 4, TEXT_PLAIN },
@@ -272,10 +272,10 @@ static void test_text(void)
 	report(!strcmp(safe, "abc+"), "cut: ASCII");
 	strcpy(safe, "\xe4\xb8\xad\xe4\xb8\xad");
 	text_cut(safe, 2);
-	report(!strcmp(safe, "+"), "cut: before a wide one");
+	report(!strcmp(safe, "+"), "cut: before a wide character");
 	strcpy(safe, "\xe4\xb8\xad\xe4\xb8\xad");
 	text_cut(safe, 3);
-	report(!strcmp(safe, "\xe4\xb8\xad+"), "cut: after a wide one");
+	report(!strcmp(safe, "\xe4\xb8\xad+"), "cut: after a wide character");
 }
 
 /* ---- Entries of /dev/kmsg and of the journal ---- */
@@ -347,9 +347,9 @@ static void test_journal(void)
 	report(journal("_TRANSPORT=journal", zero, info, MISSED, record).line.kind == LINE_FOREIGN,
 	       "journal: of a process");
 	report(journal("_TRANSPORT=driver", zero, info, MISSED, record).line.kind == LINE_FOREIGN,
-	       "journal: of journald");
+	       "journal: a record from journald");
 	report(journal("TRANSPORT=kernel", zero, info, MISSED, record).line.kind == LINE_FOREIGN,
-	       "journal: of nobody");
+	       "journal: a record from a process");
 	report(journal("_TRANSPORT=kernel", "SYSLOG_FACILITY=1", info, "X=", record).line.kind ==
 	       LINE_FOREIGN, "journal: of a process that writes to /dev/kmsg");
 	report(journal("_TRANSPORT=kernel", zero, "PRIORITY=4", "X=", record).line.kind == LINE_FOREIGN,
