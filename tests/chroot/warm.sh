@@ -20,7 +20,10 @@ build() {
 
 touch /tmp/start
 for deb in /payload/versions/*.deb; do
-	[ ! -e "$deb" ] || build "$deb"
+	case $deb in
+	*'*'* | *.command.deb) ;;
+	*) build "$deb" ;;
+	esac
 done
 [ ! -d /payload/headers ] || dpkg --unpack /payload/headers/*.deb
 build /payload/tcp-connect-logger-dkms*.deb
