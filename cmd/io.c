@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Wait for input, write output, and end when a signal says so.
+ * Wait for input, write output, and end when a signal arrives.
  *
- * Signals are blocked, except while this file waits: in io_wait(), and while it writes. So they
- * interrupt no library, and still end the program when the reader of its output is blocked.
+ * Signals are blocked, except while io_wait() waits and while output is written. So they never
+ * interrupt a library, and they end the program even if the reader of its output is blocked.
  */
 #include <errno.h>
 #include <limits.h>
@@ -22,12 +22,12 @@ static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 
 static volatile sig_atomic_t ended;	/* a signal has arrived */
 static bool gone;			/* nobody reads the output any more */
-static int output_error;		/* why the output could not be written, or 0 */
-static sigset_t waiting;		/* the signals that are blocked while this file waits */
+static int output_error;		/* errno of the failed write, or 0 */
+static sigset_t waiting;		/* signal mask while this file waits or writes */
 
 /*
- * A signal may arrive after write_all() has looked for one and before the system call blocks.
- * The alarm interrupts the call then.
+ * A signal may arrive after write_all() has tested @ended and before the system call blocks. Then
+ * the alarm interrupts the call.
  */
 static void on_signal(int signal)
 {
@@ -43,7 +43,7 @@ static bool is_writable(int fd)
 	return poll(&poll_fd, 1, 0) > 0;
 }
 
-/* Once a signal has arrived, write only what does not block. */
+/* After a signal, write only as much as does not block. */
 static void write_all(int fd, const char *data, size_t size)
 {
 	sigset_t before;
@@ -94,12 +94,12 @@ void io_init(void)
 	FILE *output, *messages;
 	sigset_t set;
 
-	/* All of them, so that none interrupts another's handler. */
+	/* No signal may interrupt the handler of another one. */
 	sigfillset(&action.sa_mask);
 	sigemptyset(&set);
 	sigprocmask(SIG_BLOCK, NULL, &waiting);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
-		/* nohup(1) has it ignored. Shells ignore SIGINT for background jobs, too. */
+		/* nohup(1) ignores SIGHUP for the program, and that must stay so. */
 		if (signals[i] == SIGHUP && !sigaction(SIGHUP, NULL, &before) &&
 		    before.sa_handler == SIG_IGN)
 			continue;
@@ -165,7 +165,8 @@ bool io_wait(struct pollfd *fd, int timeout)
 /**
  * io_flush() - write what is in the buffer of standard output
  *
- * Exits on an error. It is none if nobody reads the output any more: io_wait() says so.
+ * Exits on an error. If nobody reads the output any more, that is not an error: io_wait() returns
+ * false then.
  */
 void io_flush(void)
 {

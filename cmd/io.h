@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Wait for input, write output, and end when a signal says so, whatever blocks.
+ * Wait for input, write output, and end when a signal arrives, whatever blocks.
  */
 #ifndef IO_H
 #define IO_H

@@ -12,7 +12,7 @@
 #include "io.h"
 #include "kmsg.h"
 
-/* Tests have another one. */
+/* Tests define another file. */
 #ifndef KMSG
 #define KMSG "/dev/kmsg"
 #endif
@@ -20,11 +20,11 @@
 #define MINUTE 60000000ULL
 
 /*
- * The kernel stamps its lines with a clock that neither counts while the machine is suspended nor
- * follows adjtimex(2). CLOCK_MONOTONIC_RAW does likewise, so the two differ by a constant (nearly:
- * it changes a little after a suspension). An entry that is read as soon as it is written shows
- * this constant, any other a larger number. The smallest number of the last two minutes tells how
- * old an entry is, and so, when it was written.
+ * The kernel stamps its lines with a clock that stops while the machine is suspended and ignores
+ * adjtimex(2). CLOCK_MONOTONIC_RAW does the same, so the difference between the two is constant,
+ * except for a small change at each suspension. For an entry that is read at once, the difference
+ * between the clock and the stamp is this constant. For an older entry it is larger, by the entry's
+ * age. So the smallest difference of the last two minutes is taken for the constant.
  */
 static unsigned long long time_of(struct kmsg *kmsg, unsigned long long stamp)
 {
@@ -32,7 +32,7 @@ static unsigned long long time_of(struct kmsg *kmsg, unsigned long long stamp)
 	long long difference = raw - stamp, offset;
 
 	if (raw >= kmsg->minute) {
-		/* After a silence, the minute before tells nothing either. */
+		/* After a pause of a minute or more, both values are too old. */
 		kmsg->offset[1] = raw < kmsg->minute + MINUTE ? kmsg->offset[0] : LLONG_MAX;
 		kmsg->offset[0] = LLONG_MAX;
 		kmsg->minute = raw + MINUTE;
@@ -99,7 +99,7 @@ int kmsg_open(struct kmsg *kmsg)
 
 /**
  * kmsg_close() - close /dev/kmsg
- * @kmsg: what kmsg_open() has opened, or has failed to
+ * @kmsg: from kmsg_open(), even if that failed
  */
 void kmsg_close(struct kmsg *kmsg)
 {

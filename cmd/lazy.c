@@ -2,12 +2,12 @@
 /*
  * Load libraries when a function of theirs is first used, as systemd does.
  *
- * Prometheus runs "status" every 15 seconds. It needs none of these libraries, but a program that
- * is linked with all of them makes 140 system calls more before main(), and takes three times as
- * long (docs/design.md has the figures).
+ * The metrics service runs "status --prometheus" every 15 seconds. This needs none of these
+ * libraries, but a program that is linked with all of them makes 140 more system calls before
+ * main(), and takes three times as long (docs/design.md has the figures).
  *
- * Each function here has the prototype that the library's header declares, finds the real one and
- * calls it. The linker reports what is missing here. Packages must name the libraries as
+ * Each function here has the prototype from the library's header. It finds the real function and
+ * calls it. The linker reports functions that are missing here. Packages must name the libraries as
  * dependencies, because the program's ELF header does not.
  */
 #include <curses.h>

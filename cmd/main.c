@@ -251,7 +251,7 @@ static int run(int argc, char **argv)
 	case RELOAD:
 		return do_reload(&arguments.load);
 	default:
-		/* They take their options after their name, so that one place parses them. */
+		/* follow and top parse their own options, which come after the name. */
 		wrong_usage("%s must come first", verbs[arguments.verb].name);
 	}
 }
@@ -260,14 +260,14 @@ int main(int argc, char **argv)
 {
 	int verb = argc > 1 ? verb_of(argv[1]) : -1, ret;
 
-	/* They end when nobody reads their output, which is no error. */
+	/* These end without an error when nobody reads their output any more. */
 	if (verb == FOLLOW)
 		return do_follow(argc - 1, argv + 1);
 	if (verb == TOP)
 		return do_top(argc - 1, argv + 1);
 
 	ret = run(argc, argv);
-	/* Whoever redirects the output to a full disk must learn of it. */
+	/* The output may be redirected to a full disk. */
 	if ((fflush(stdout) || ferror(stdout)) && errno != EPIPE) {
 		pr_err("cannot write to standard output: %s", strerror(errno));
 		if (!ret)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Parse entries of the journal and of /dev/kmsg. Only the kernel can write a line of the module:
- * these functions check who has written an entry before they look at what it says.
+ * Parse entries of the journal and of /dev/kmsg. Only the kernel writes lines of the module, so
+ * these functions check who has written an entry before they read its text.
  */
 #include <limits.h>
 #include <string.h>
@@ -34,9 +34,9 @@ static int hex(char c)
 }
 
 /*
- * The kernel writes what is not printable ASCII, and backslashes, as \xNN (msg_add_ext_text() in
- * kernel/printk/printk.c). A line with a NUL is not the module's. Returns false for such a line,
- * and if @text is too short.
+ * The kernel escapes backslashes and everything except printable ASCII as \xNN (msg_add_ext_text()
+ * in kernel/printk/printk.c). The module writes no NUL. Returns false for a line with a NUL, and if
+ * @text is too short.
  */
 static bool unescape(const char *data, size_t length, char text[MESSAGE_LEN])
 {
@@ -61,7 +61,7 @@ static bool unescape(const char *data, size_t length, char text[MESSAGE_LEN])
 }
 
 /**
- * message_from_kmsg() - parse what one read of /dev/kmsg has returned
+ * message_from_kmsg() - parse the result of one read(2) of /dev/kmsg
  * @entry: the entry, NUL-terminated: "LEVEL,SEQUENCE,MICROSECONDS,FLAGS;LINE", and more lines,
  *	which are ignored; see Documentation/ABI/testing/dev-kmsg in the kernel's source
  * @length: its length
@@ -149,9 +149,9 @@ static unsigned long long take_missed(const char *data, size_t length)
  * @entry: the entry
  * @message: where to store the line; its @usec and @stamp are not set
  *
- * Processes choose the fields of their entries, except those with an underscore in front.
- * _TRANSPORT says who has written the entry: the kernel, or journald itself ("driver"). All
- * fields that are read here then come from them.
+ * A process chooses the fields of its entries, except those whose names begin with an underscore.
+ * _TRANSPORT says who has written the entry: the kernel, or journald itself ("driver"). Then all
+ * other fields of the entry come from there, too.
  */
 void message_from_journal(const struct journal_entry *entry, struct message *message)
 {

@@ -24,14 +24,14 @@
  * struct source - the journal, with /dev/kmsg as its witness; or /dev/kmsg
  * @journal: the journal, or NULL
  * @kmsg: /dev/kmsg, if it can be opened
- * @check: when to look whether the journal gets the kernel's lines, by CLOCK_MONOTONIC
- * @given: time stamps of the last record, and of the last other line of the module, that the
- *	journal has given: it may be configured to keep some levels only
+ * @check: when to check next whether the journal gets the kernel's lines, by CLOCK_MONOTONIC
+ * @given: time stamps of the last record, and of the last other line of the module, in the journal;
+ *	both, because the journal may be configured to store some levels only
  * @given_before: @given at the last check
- * @witness: a line in /dev/kmsg that the journal had not given at the last check
- * @has_witness: whether there is one
- * @logged: what the module's counter said at the last check, if /dev/kmsg cannot be opened
- * @suspect: whether the counter had grown then, and the journal had given no record
+ * @witness: a line in /dev/kmsg that was not in the journal at the last check
+ * @has_witness: whether @witness is set
+ * @logged: the module's counter at the last check, if /dev/kmsg cannot be opened
+ * @suspect: whether the counter had grown by then, without a new record in the journal
  */
 struct source {
 	sd_journal *journal;
@@ -86,7 +86,7 @@ static sd_journal *open_journal(void)
 		return NULL;
 	}
 
-	/* They make reading fast. message_from_journal() decides what to believe. */
+	/* The matches make reading fast. message_from_journal() decides which entries to trust. */
 	must(sd_journal_add_match(journal, "_TRANSPORT=kernel", 0));
 	must(sd_journal_add_match(journal, "SYSLOG_FACILITY=0", 0));
 	must(sd_journal_add_disjunction(journal));
@@ -139,7 +139,7 @@ static bool next_of_journal(struct source *source, struct message *message)
 	if (message->line.kind == LINE_FOREIGN && !message->lost)
 		return true;
 
-	/* When journald has received it, by a clock that is right, as in journalctl */
+	/* journalctl shows this time, too: when journald received the line, by the system clock. */
 	sd_journal_get_realtime_usec(source->journal, &received);
 	message->usec = received;
 	if (message->lost)
@@ -157,7 +157,7 @@ static bool is_given(struct source *source, const struct message *message)
 	       message->stamp <= *given_of(&source->given, message);
 }
 
-/* Find the first line in /dev/kmsg that the journal has not given yet. */
+/* Find the first line in /dev/kmsg that is not in the journal yet. */
 static void find_witness(struct source *source)
 {
 	unsigned long long lost = 0;
@@ -167,16 +167,16 @@ static void find_witness(struct source *source)
 		lost += witness->lost;
 		source->has_witness = !is_given(source, witness);
 	}
-	/* The journal may have given what was overwritten here. */
+	/* The journal may contain the lines that were overwritten in /dev/kmsg. */
 	if (source->given.record != source->given_before.record)
 		lost = 0;
 	witness->lost = lost;
 }
 
 /*
- * journald drops them if it is configured so (MaxLevelStore, ReadKMsg), and when it is not
- * running. A line of the module that is in /dev/kmsg for some seconds, while the journal has
- * given no such line at all, is proof. Then go on with this line.
+ * journald does not store the kernel's lines if it is configured so (MaxLevelStore, ReadKMsg) or
+ * does not run. If a line of the module is in /dev/kmsg for some seconds, and the journal gets no
+ * such line at all, that is proof. Then reading continues with this line.
  */
 static bool journal_is_blind(struct source *source)
 {
@@ -206,7 +206,7 @@ static unsigned long long count_logged(void)
 	return count;
 }
 
-/* Without /dev/kmsg, the module's counter says that there are records. */
+/* Without /dev/kmsg, only the module's counter shows that there are records. */
 static void suspect_journal(struct source *source)
 {
 	unsigned long long count = count_logged();
@@ -273,7 +273,7 @@ static bool dmesg_is_restricted(void)
 	return restricted;
 }
 
-/* Say why the log cannot be read, and exit. */
+/* Print why the log cannot be read, and exit. */
 static void refuse(bool kmsg, int error)
 {
 	const char *why = "the file's permissions do not allow it";
@@ -325,7 +325,7 @@ static bool next_of_kmsg(struct source *source, struct message *message)
 	}
 	if (!kmsg_next(&source->kmsg, message))
 		return false;
-	/* The journal may have given later lines of another level. */
+	/* This line was in the journal, which lacks earlier lines of another level. */
 	if (is_given(source, message))
 		message->line.kind = LINE_FOREIGN;
 	return true;
@@ -358,7 +358,7 @@ bool source_next(struct source *source, struct message *message)
 	return true;
 }
 
-/* Returns the sooner one of a timeout in milliseconds, -1 for none, and a time. */
+/* Returns the timeout in milliseconds, -1 for none, or the time until @usec, if that is shorter. */
 static int sooner(int timeout, unsigned long long usec)
 {
 	unsigned long long now = clock_usec(CLOCK_MONOTONIC), left = usec > now ? usec - now : 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Make any bytes safe to print. Names of processes and users, lines of the log, and arguments
- * come from people who may want to mislead whoever reads them: with escape sequences, with
- * characters that hide or reorder their neighbours, or with names that only look the same.
+ * Make any bytes safe to print. Attackers choose the names of processes and users, and parts of the
+ * log. They may try to mislead the reader with escape sequences, with characters that hide or
+ * reorder their neighbours, or with names that only look the same.
  */
 #include <langinfo.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 #include "text.h"
 
-/* Whether the terminal expects UTF-8, see text_init(). If not, only ASCII is printed. */
+/* Whether the terminal expects UTF-8, see text_init(). Otherwise, only ASCII is printed. */
 static bool utf8;
 
 /**
@@ -55,9 +55,9 @@ size_t text_character(const char *text, size_t length, unsigned int *code)
 }
 
 /*
- * Characters that have a width of their own for wcwidth(), and still are not to be seen, or
- * reorder their neighbours. Letters that are written from right to left are among them: a
- * terminal that supports them would move the numbers beside a name.
+ * Characters that wcwidth() gives a width, but that are invisible or reorder their neighbours. This
+ * includes all right-to-left letters: a terminal that supports them moves the numbers beside a
+ * name.
  */
 static const struct range {
 	unsigned int first, last;
@@ -67,7 +67,7 @@ static const struct range {
 	{ 0x0590, 0x08ff },	/* right to left */
 	{ 0x115f, 0x1160 },	/* fillers of Hangul */
 	{ 0x1680, 0x1680 },	/* a space */
-	{ 0x17b4, 0x17b5 },	/* vowels that are not to be seen */
+	{ 0x17b4, 0x17b5 },	/* invisible vowels */
 	{ 0x180b, 0x180f },	/* variation selectors, a separator */
 	{ 0x2000, 0x200f },	/* spaces, joiners, marks of direction */
 	{ 0x2028, 0x202f },	/* separators, embedding and override */
@@ -99,7 +99,7 @@ static int width_of(unsigned int code)
 	return iswprint(code) && wcwidth(code) > 0 ? wcwidth(code) : 0;
 }
 
-/* Returns the end of what is written. */
+/* Returns the end of the text. */
 static char *write_hex(const char *text, size_t length, char *to)
 {
 	while (length--)
@@ -107,7 +107,7 @@ static char *write_hex(const char *text, size_t length, char *to)
 	return to;
 }
 
-/* Above U+FFFF, JSON wants two surrogates. */
+/* Above U+FFFF, JSON needs two surrogates. */
 static char *write_json(unsigned int code, char *to)
 {
 	if (code > 0xffff) {
@@ -121,12 +121,11 @@ static char *write_json(unsigned int code, char *to)
  * text_safe() - make any bytes safe to print
  * @text: the bytes
  * @length: how many
- * @form: how to write what is not safe
+ * @form: how to escape unsafe characters
  * @safe: where to store the text, with a NUL; TEXT_ROOM(@length) bytes
  *
- * The result has only printable characters that take a column each, or two, and that neither
- * move nor hide others. Everything else is escaped. This is the only function that decides
- * what may be printed.
+ * The result contains only printable characters that take one or two columns each, and that neither
+ * move nor hide others. Everything else is escaped. No other function decides what may be printed.
  *
  * Return: the number of columns that @safe takes.
  */
@@ -135,7 +134,7 @@ int text_safe(const char *text, size_t length, enum text_form form, char *safe)
 	size_t start = 0, end = length, size;
 	int columns = 0;
 
-	/* From start to end, spaces can be told from the column's padding. */
+	/* Only spaces between start and end differ visibly from the padding of a column. */
 	while (form == TEXT_PLAIN && start < end && text[start] == ' ')
 		start++;
 	while (form == TEXT_PLAIN && end > start && text[end - 1] == ' ')
@@ -188,13 +187,13 @@ int text_width(const char *text)
 /**
  * text_cut() - shorten a text that does not fit
  * @text: the text, from text_safe()
- * @columns: the number of columns that there are, at least 1
+ * @columns: the number of available columns, at least 1
  *
- * A text that is too long ends in "+" then, as in ps(1).
+ * The shortened text ends in "+", as in ps(1).
  */
 void text_cut(char *text, int columns)
 {
-	char *last = text;	/* what fits with a "+" after it ends here */
+	char *last = text;	/* the text up to here fits with a "+" after it */
 	unsigned int code;
 	size_t size;
 

@@ -11,7 +11,7 @@
 /** define TEXT_ROOM - bytes that text_safe() needs for @length bytes, with the NUL */
 #define TEXT_ROOM(length)	(6 * (length) + 1)
 
-/** enum text_form - how text_safe() writes what is not safe */
+/** enum text_form - how text_safe() escapes unsafe characters */
 enum text_form {
 	/** @TEXT_PLAIN: each byte as \xNN; so are backslashes, and spaces at either end */
 	TEXT_PLAIN,
