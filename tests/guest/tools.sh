@@ -588,7 +588,7 @@ prometheus() {
 	metrics_gone "prometheus: stopped"
 	systemctl start $service
 	wait_until 120 are_metrics
-	succeeds "prometheus: dpkg --purge succeeds" dpkg --purge tcp-connect-logger
+	succeeds "prometheus: dpkg --purge succeeds" dpkg --purge --force-depends tcp-connect-logger
 	metrics_gone "prometheus: purged"
 	equals "prometheus: purged: no file is left" "" \
 		"$(find /etc /run /usr /var/lib -path /var/lib/dpkg -prune -o -name '*tcp-connect-logger-metrics*' -print \
