@@ -7,12 +7,14 @@
  * find one in the section. Otherwise it writes no ORC data for the section, and the result of
  * orc_find() depends on where the module's sections are.
  */
+#include <linux/completion.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/objtool.h>
 #include <linux/sched.h>
 
 static struct task_struct *thread;
+static DECLARE_COMPLETION(begun);
 
 static noinline void stall_sleep(void)
 {
@@ -22,6 +24,7 @@ static noinline void stall_sleep(void)
 
 static int stall_thread(void *unused)
 {
+	complete(&begun);
 	while (!kthread_should_stop())
 		stall_sleep();
 	return 0;
@@ -32,6 +35,9 @@ STACK_FRAME_NON_STANDARD(stall_thread);
 static int __init stall_init(void)
 {
 	thread = kthread_run(stall_thread, NULL, "stall");
+	/* Before it is in stall_thread(), it would not hold up a transition. */
+	if (!IS_ERR(thread))
+		wait_for_completion(&begun);
 	return PTR_ERR_OR_ZERO(thread);
 }
 
