@@ -73,19 +73,19 @@ build = build
 dist = dist
 sources = LICENSE Makefile README.md cmd debian dkms.conf docs fleet packaging rpm src udev
 
-# Do not pass the options of this make on to the package builds.
+# Do not pass the options of this make to the package builds.
 AFRESH = env -u MAKEFLAGS -u MFLAGS
 
 CFLAGS ?= -O2 -g
-# Reproducible: the build directory does not change the binary.
+# The binary is reproducible: it does not depend on the build directory.
 tools_cflags = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wmissing-prototypes \
 	-ffile-prefix-map=$(CURDIR)=. -DVERSION='"$(VERSION)"' \
 	-DMAINTAIN='"$(libexecdir)/$(NAME)/maintain"' -pthread
 tools_needs = jansson libkmod libsystemd libtracefs smartcols tinfo
 tools_headers = $(wildcard cmd/*.h)
-# completions.c is another program.
+# completions.c is a separate program.
 tools_sources = $(filter-out cmd/completions.c cmd/lazy.c,$(wildcard cmd/*.c))
-# A cross-compiler's output does not run here.
+# The build runs completions, so a cross-compiler must not compile it.
 CC_FOR_BUILD ?= cc
 
 tools: $(build)/$(NAME) $(build)/completions
@@ -95,13 +95,13 @@ tools-libraries:
 		{ echo 'install the missing libraries; in Debian: libjansson-dev libkmod-dev libncurses-dev libsmartcols-dev libsystemd-dev libtraceevent-dev libtracefs-dev'; exit 1; }
 	@mkdir -p $(build)
 
-# lazy.c loads the libraries when they are used.
+# lazy.c loads the libraries at run time, so do not link with them.
 $(build)/$(NAME): cmd/lazy.c $(tools_sources) $(tools_headers) | tools-libraries
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(tools_cflags) $(LDFLAGS) -o $@ $(filter %.c,$^) \
 		$$(pkg-config --cflags $(tools_needs)) -ldl
 
-# The same without lazy.c, which nobody runs: the linker checks that the libraries have what
-# lazy.c loads from them, and dpkg-shlibdeps finds which packages have them.
+# The same program without lazy.c. It is never run. The linker checks that the libraries have
+# the functions that lazy.c loads, and dpkg-shlibdeps finds the packages of the libraries.
 $(build)/linked: $(tools_sources) $(tools_headers) | tools-libraries
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(tools_cflags) $(LDFLAGS) -o $@ $(filter %.c,$^) \
 		-Wl,--as-needed $$(pkg-config --cflags --libs $(tools_needs))
@@ -118,13 +118,13 @@ install-tools: tools
 	$(build)/completions fish | $(INSTALL) /dev/stdin $(DESTDIR)$(fishdir)/$(NAME).fish
 	$(INSTALL) -m 755 -t $(DESTDIR)$(libexecdir)/$(NAME) fleet/metrics
 	$(INSTALL) -t $(DESTDIR)$(unitdir) fleet/$(NAME)-metrics.service
-	# See fleet.md: one pattern then matches this directory, while there is one, and node_exporter's.
+	# See fleet.md: one pattern then matches node_exporter's directory and, while it exists, this one.
 	mkdir -p $(DESTDIR)$(localstatedir)/lib
 	ln -sfn /run/$(NAME)-metrics $(DESTDIR)$(localstatedir)/lib/$(NAME)-metrics
 	$(INSTALL) -t $(DESTDIR)$(datadir)/$(NAME) $(wildcard fleet/*.conf fleet/*.rulebase)
 	$(INSTALL) docs/fleet.md $(DESTDIR)$(docdir)/fleet.md
 
-# debs=all and rpms=--without=tools build only the module's package.
+# To build only the module's package, use debs=all and rpms=--without=tools.
 debs = binary
 rpms =
 
@@ -135,10 +135,10 @@ deb:
 	cd $(build)/deb/$(NAME) && $(AFRESH) dpkg-buildpackage --build=$(debs) --unsigned-changes
 	mv $(build)/deb/$(NAME)-dkms_* $(build)/deb/$(NAME)_* $(dist)
 
-# Reproducible: one tree gives the same packages for every user, at any time and place. The
+# The packages are reproducible: a tree gives the same ones for every user, time and place. The
 # .src.rpm records its directories, so it is built with relative ones, and the .rpm is
-# built from it. On Debian, rpm knows of no installed package, so --nodeps skips
-# BuildRequires.
+# built from it. On Debian, rpm does not know the installed packages, so --nodeps skips
+# the check of BuildRequires.
 EPOCH = $(shell date -d "$$(sed -n 's/^ -- .*>  //p;T;q' debian/changelog)" +%s)
 RPMBUILD = $(AFRESH) LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=$(EPOCH) rpmbuild --nodeps \
 	--define 'use_source_date_epoch_as_buildtime 1' \

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Messages, files, clocks and other programs.
+ * Helpers for messages, files, clocks and other programs.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,10 +30,10 @@ static void *must(void *memory)
 }
 
 /**
- * format_text() - format a text of any length
+ * format_text() - format a string of any length
  * @format: as for printf(3)
  *
- * Return: the text; free it.
+ * Return: the string. The caller frees it.
  */
 char *format_text(const char *format, ...)
 {
@@ -48,8 +48,8 @@ char *format_text(const char *format, ...)
 }
 
 /**
- * set_text() - replace a text
- * @to: the text that format_text() or copy_text() made, or NULL
+ * set_text() - replace an allocated string
+ * @to: a string from format_text() or copy_text(), or NULL
  * @format: as for printf(3)
  */
 void set_text(char **to, const char *format, ...)
@@ -64,10 +64,10 @@ void set_text(char **to, const char *format, ...)
 }
 
 /**
- * copy_text() - copy a text
- * @text: the text, or NULL
+ * copy_text() - copy a string
+ * @text: the string, or NULL
  *
- * Return: the copy, or NULL; free it.
+ * Return: the copy, or NULL if @text is NULL. The caller frees it.
  */
 char *copy_text(const char *text)
 {
@@ -75,10 +75,10 @@ char *copy_text(const char *text)
 }
 
 /**
- * safe() - make any bytes safe for a terminal
- * @bytes: a name, a path or a line from elsewhere
+ * safe() - make a string safe for a terminal
+ * @bytes: the string, which may contain any bytes
  *
- * Return: the text, in TEXT_PLAIN form; free it.
+ * Return: the escaped string, in TEXT_PLAIN form. The caller frees it.
  */
 char *safe(const char *bytes)
 {
@@ -114,7 +114,7 @@ void pr_info(const char *format, ...)
 	va_start(args, format);
 	print_sentence(stdout, format, args);
 	va_end(args);
-	fflush(stdout);		/* in order with what pr_err() prints */
+	fflush(stdout);		/* keep the order with the output of pr_err() */
 }
 
 /**
@@ -146,8 +146,8 @@ void die(enum exit_status status, const char *format, ...)
 }
 
 /**
- * die_errno() - print what has failed, with errno, and exit
- * @what: what has failed
+ * die_errno() - print what failed, with the error in errno, and exit
+ * @what: what failed, such as "cannot read the journal"
  */
 void die_errno(const char *what)
 {
@@ -160,7 +160,7 @@ void die_errno(const char *what)
  * read_text() - read a small file, such as one in sysfs
  * @path: its path, as for printf(3)
  *
- * Return: the content without the last newline; free it. NULL with errno on error.
+ * Return: the content without the last newline, or NULL with errno set. The caller frees it.
  */
 char *read_text(const char *path, ...)
 {
@@ -202,9 +202,9 @@ char *read_text(const char *path, ...)
 /**
  * write_text() - write to a file in sysfs
  * @path: its path
- * @text: what to write, at once
+ * @text: the text, which is written in one write(2)
  *
- * Return: 0, or -1 with errno.
+ * Return: 0, or -1 with errno set.
  */
 int write_text(const char *path, const char *text)
 {
@@ -224,7 +224,7 @@ int write_text(const char *path, const char *text)
  * is_there() - find out whether a file exists
  * @path: its path, as for printf(3)
  *
- * Return: 1 or 0, or -1 with errno if that cannot be known.
+ * Return: 1 if it exists, 0 if it does not, or -1 with errno set if this is unknown.
  */
 int is_there(const char *path, ...)
 {
@@ -267,14 +267,15 @@ static long long now_msec(void)
 }
 
 /**
- * run_for_output() - run a program that must end in time
+ * run_for_output() - run a program with a time limit, and collect its output
  * @argv: path of the program, and its arguments
- * @seconds: how long it may run; then it is killed
+ * @seconds: time limit, after which the program is killed
  *
- * Its errors are discarded. It gets the default signal mask, not the caller's.
+ * The standard error of the program is discarded. No signals are blocked in the program, whatever
+ * the caller's signal mask is.
  *
- * Return: what it printed, up to 4095 bytes; free it. NULL if it could not be run, failed, or
- * was killed.
+ * Return: the output, up to 4095 bytes, or NULL if the program could not be run, failed, or was
+ * killed. The caller frees it.
  */
 char *run_for_output(const char * const argv[], int seconds)
 {
@@ -324,7 +325,7 @@ char *run_for_output(const char * const argv[], int seconds)
 		length += got;
 	}
 	close(fds[0]);
-	/* It may have closed its output and still run. */
+	/* The program may close its output before it exits. */
 	while (!waitpid(child, &status, WNOHANG)) {
 		if (now_msec() >= end)
 			kill(child, SIGKILL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What all parts of the command share: names, exit statuses, messages, files and clocks.
+ * Declarations for all parts of the command: names, exit statuses, messages, files and clocks.
  */
 #ifndef COMMAND_H
 #define COMMAND_H
@@ -9,15 +9,15 @@
 #include <stddef.h>
 #include <time.h>
 
-/* As in the kernel */
+/* The same macro as in the kernel */
 #ifndef __printf
 #define __printf(a, b)	__attribute__((__format__(printf, a, b)))
 #endif
 
-/** define NAME - the command, and the package that it is in */
+/** define NAME - name of the command and of its package */
 #define NAME	"tcp-connect-logger"
 
-/** define MODULE - the kernel module, which is also the name of the livepatch */
+/** define MODULE - name of the kernel module and of its livepatch */
 #define MODULE	"tcp_connect_logger"
 
 /* Exit statuses; see tcp-connect-logger(8) */

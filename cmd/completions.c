@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * completions bash|zsh|fish - write the shell's completions from the table in verbs.c
+ * completions bash|zsh|fish - write completions for a shell from the table in verbs.c
  *
  * make runs this program; it is not installed.
  */
@@ -14,7 +14,7 @@ static int takes(const struct option_info *option, int verb)
 	return option->verbs & 1 << verb;
 }
 
-/* For an option with that kind of argument, which may have several entries */
+/* Print a case pattern that matches all options with this kind of argument. */
 static void print_bash_options(enum argument_kind kind)
 {
 	const char *separator = "";
@@ -70,7 +70,10 @@ static void write_bash(void)
 	     "complete -F _tcp_connect_logger tcp-connect-logger");
 }
 
-/* A help text in single quotes, without what the shell's own syntax uses; at most one line */
+/*
+ * Print a help text for use in single quotes: on one line, up to the first semicolon, and without
+ * characters that are special to a shell.
+ */
 static void print_quoted(const char *text)
 {
 	for (; *text && *text != ';'; text++)
@@ -159,9 +162,9 @@ static void write_fish(void)
 /**
  * main() - write completions to standard output
  * @argc: 2
- * @argv: the shell
+ * @argv: name of this program, and name of the shell
  *
- * Return: 0, or 2 if there is no such shell.
+ * Return: 0, or 2 if the shell is unknown.
  */
 int main(int argc, char **argv)
 {

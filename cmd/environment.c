@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What forbids loading and unloading modules: that this is not the host, kernel settings,
- * modprobe.d, and the key that signed the module.
+ * Find out what prevents loading and unloading modules: a chroot or a container, kernel settings,
+ * modprobe.d, and the signature of the module.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -19,8 +19,8 @@
 /* ---- Where we are ---- */
 
 /*
- * The kernel gives its first namespaces these inode numbers (enum in include/linux/proc_ns.h).
- * All other namespaces get other numbers.
+ * The initial namespaces have these inode numbers (enum in include/linux/proc_ns.h). No other
+ * namespace has them.
  */
 #define FIRST_USER_NAMESPACE	0xeffffffd
 #define FIRST_PID_NAMESPACE	0xeffffffc
@@ -31,16 +31,16 @@ static bool in_first(const char *namespace, ino_t first)
 
 	if (!stat(namespace, &info))
 		return info.st_ino == first;
-	/* A kernel may have no such namespaces. */
+	/* The kernel may be built without this type of namespace. */
 	return errno == ENOENT && is_there("/proc/self/ns/mnt") == 1;
 }
 
 /**
- * in_chroot_or_container() - find out whether the running kernel is not ours to patch
+ * in_chroot_or_container() - find out whether this process runs in a chroot or in a container
  *
- * The kernel shows that, whatever the container's image contains or the container's manager
- * leaves behind. What cannot be read counts as a container: whoever may load modules on the host
- * can read it.
+ * This relies on what the kernel shows, not on files that an image or a container manager may
+ * contain or leave behind. If something cannot be read, this is taken for a container: a process
+ * that may load modules on the host can read all of it.
  *
  * Return: true in a chroot and in a container, even in a privileged one.
  */
@@ -49,13 +49,13 @@ bool in_chroot_or_container(void)
 	struct stat ours, root_of_init;
 	struct statvfs sysfs;
 
-	/* A container has an init of its own, */
+	/* A container has its own init. */
 	if (!in_first("/proc/self/ns/pid", FIRST_PID_NAMESPACE))
 		return true;
-	/* or its users are not the host's, */
+	/* A container may have its own users. */
 	if (!in_first("/proc/self/ns/user", FIRST_USER_NAMESPACE))
 		return true;
-	/* or its files are not those of the host's init. */
+	/* The root directory may differ from the one of the host's init. */
 	if (stat("/", &ours) || stat("/proc/1/root", &root_of_init) ||
 	    ours.st_dev != root_of_init.st_dev || ours.st_ino != root_of_init.st_ino)
 		return true;
@@ -65,7 +65,7 @@ bool in_chroot_or_container(void)
 /**
  * may_use_modules() - find out whether this process has CAP_SYS_MODULE
  *
- * Return: true if it has.
+ * Return: true if it has the capability.
  */
 bool may_use_modules(void)
 {
@@ -82,9 +82,9 @@ bool may_use_modules(void)
 /* ---- Settings of the kernel ---- */
 
 /**
- * modules_are_disabled() - find out whether kernel.modules_disabled is set, until the next boot
+ * modules_are_disabled() - find out whether kernel.modules_disabled is set
  *
- * Return: true if no module can be loaded or removed.
+ * Return: true if no module can be loaded or removed until the next boot.
  */
 bool modules_are_disabled(void)
 {
@@ -95,7 +95,7 @@ bool modules_are_disabled(void)
 	return disabled;
 }
 
-/* The lockdown in effect: "integrity", "confidentiality", or NULL; free it */
+/* Returns the lockdown mode, "integrity" or "confidentiality", or NULL. The caller frees it. */
 static char *lockdown_mode(void)
 {
 	char *text = read_text("/sys/kernel/security/lockdown"), *start, *end, *mode = NULL;
@@ -114,14 +114,14 @@ static char *lockdown_mode(void)
 /* ---- modprobe.d ---- */
 
 /**
- * has_directive() - find a directive for a module in a file of modprobe.d
- * @text: the file
+ * has_directive() - look for a directive for a module in a file of modprobe.d
+ * @text: content of the file
  * @directive: "blacklist" or "install"
  * @module: name of the module, with underscores
  *
- * As in libkmod: a backslash continues a line, and a name may have "-" instead of "_".
+ * As in libkmod, a line continues after a backslash, and a name may have "-" instead of "_".
  *
- * Return: true if it is there.
+ * Return: true if the file has this directive.
  */
 bool has_directive(const char *text, const char *directive, const char *module)
 {
@@ -146,12 +146,12 @@ bool has_directive(const char *text, const char *directive, const char *module)
 }
 
 /**
- * word_in_list() - look for a word in the list of a parameter of the kernel's command line
+ * word_in_list() - look for a word in a list on the kernel's command line
  * @text: the command line
- * @parameter: name of the parameter, with "="
+ * @parameter: name of the parameter that has the list, with "="
  * @word: the word
  *
- * Return: true if it is there.
+ * Return: true if the list contains the word.
  */
 bool word_in_list(const char *text, const char *parameter, const char *word)
 {
@@ -178,7 +178,7 @@ static bool on_command_line(const char *parameter)
 	return found;
 }
 
-/* The file in modprobe.d that has this directive for our module. libkmod does not tell. */
+/* Find the file in modprobe.d with this directive for our module. libkmod does not report it. */
 static char *file_with(const char *directive)
 {
 	static const char * const places[] = {
@@ -204,7 +204,7 @@ static char *file_with(const char *directive)
 	return copy_text("modprobe.d");
 }
 
-/* The value that libkmod has for our module, or NULL; free it */
+/* Returns our module's value in libkmod's configuration, or NULL. The caller frees it. */
 static char *configured(struct kmod_config_iter *iter)
 {
 	char *value = NULL;
@@ -221,13 +221,13 @@ static char *configured(struct kmod_config_iter *iter)
 }
 
 /**
- * modprobe_refuses() - find out whether the administrator does not want the module to be loaded
+ * modprobe_refuses() - find out whether the administrator forbids loading the module
  * @context: libkmod, with the configuration in modprobe.d
  *
- * An install line says what to do instead of loading it. That may be anything, and nobody knows
- * before whether the module is loaded in the end.
+ * An install line has a command that modprobe runs instead of loading the module. The command may
+ * do anything, so it is unknown whether it would load the module.
  *
- * Return: the reason, or NULL; free it.
+ * Return: the reason, or NULL if loading is allowed. The caller frees it.
  */
 char *modprobe_refuses(struct kmod_ctx *context)
 {
@@ -258,7 +258,7 @@ char *modprobe_refuses(struct kmod_ctx *context)
  * @options: the options, as modprobe gives them to the kernel
  * @name: name of the option, with "="
  *
- * Return: its last value, which counts, or NULL; free it.
+ * Return: the last value, which is the effective one, or NULL. The caller frees it.
  */
 char *last_option(const char *options, const char *name)
 {
@@ -277,15 +277,15 @@ char *last_option(const char *options, const char *name)
 /* ---- Keys ---- */
 
 /**
- * known_key() - look for a key among those that the kernel shows
+ * known_key() - look for a key in the kernel's list of keys
  * @keys: content of /proc/keys
- * @signer: name in the certificate
+ * @signer: name of the signer in the certificate
  * @id: the certificate's subject key identifier in hexadecimal, or NULL if it is not known
  *
- * The description of such a key ends in "SUBJECT: ID: X509.rsa ..." (x509_key_preparse() in
+ * The description of an X.509 key ends in "SUBJECT: ID: X509.rsa ..." (x509_key_preparse() in
  * crypto/asymmetric_keys).
  *
- * Return: true if the key is there.
+ * Return: true if the list contains the key.
  */
 bool known_key(const char *keys, const char *signer, const char *id)
 {
@@ -301,15 +301,16 @@ bool known_key(const char *keys, const char *signer, const char *id)
 }
 
 /**
- * subject_key_id() - find the subject key identifier of a certificate
+ * subject_key_id() - get the subject key identifier of a certificate
  * @certificate: the certificate, in DER
  * @size: its size
  *
- * Return: the identifier in hexadecimal, or NULL if there is none of 20 bytes; free it.
+ * Return: the identifier in hexadecimal, or NULL if the certificate has no identifier of 20 bytes.
+ * The caller frees it.
  */
 char *subject_key_id(const unsigned char *certificate, size_t size)
 {
-	/* OID 2.5.29.14; an octet string that contains an octet string of 20 bytes */
+	/* OID 2.5.29.14, then an octet string that contains an octet string of 20 bytes */
 	static const unsigned char before[] = {
 		0x06, 0x03, 0x55, 0x1d, 0x0e, 0x04, 0x16, 0x04, 0x14,
 	};
@@ -329,7 +330,7 @@ char *subject_key_id(const unsigned char *certificate, size_t size)
  * @size: its size
  * @serial: the number in hexadecimal, as libkmod writes it: AA:BB:CC
  *
- * Return: true if it is there.
+ * Return: true if the certificate has this serial number.
  */
 bool has_serial(const unsigned char *certificate, size_t size, const char *serial)
 {
@@ -358,7 +359,10 @@ static unsigned char *read_certificate(const char *path, size_t *size)
 	return bytes;
 }
 
-/* What DKMS's configuration says about its certificate, see dkms(8); free it */
+/*
+ * Returns the path of DKMS's certificate from a configuration file, or NULL; see dkms(8). The
+ * caller frees it.
+ */
 static char *dkms_certificate(const char *path)
 {
 	char *text = read_text("%s", path), *rest = text, *line, *certificate = NULL;
@@ -376,7 +380,10 @@ static char *dkms_certificate(const char *path)
 	return certificate;
 }
 
-/* The certificate of the module's signer on this machine, or NULL, and its key's ID; free them */
+/*
+ * Look for the certificate of the module's signer on this machine. Returns its path, or NULL, and
+ * stores the identifier of its key in @id. The caller frees both.
+ */
 static char *find_certificate(const struct installed *installed, char **id)
 {
 	char *candidates[8] = { }, *found = NULL;
@@ -415,7 +422,7 @@ static char *find_certificate(const struct installed *installed, char **id)
 	return found;
 }
 
-/* Why this signature is not enough, and what to do */
+/* Explain why @who refuses the module's signature, and store advice for the user in @advice. */
 static char *why_signature_refused(const struct installed *installed, const char *who,
 				   char **advice)
 {
@@ -464,11 +471,11 @@ static bool signatures_are_enforced(void)
 
 /**
  * why_kernel_refused() - explain an error from the kernel
- * @installed: the module that it refused to load
+ * @installed: the module that the kernel refused to load
  * @error: the error, a positive errno
- * @advice: where to store what to do, if that is known, or NULL; free it
+ * @advice: where to store advice for the user, or NULL if there is none; the caller frees it
  *
- * Return: a part of a sentence; free it.
+ * Return: the explanation, as a part of a sentence. The caller frees it.
  */
 char *why_kernel_refused(const struct installed *installed, int error, char **advice)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What forbids loading and unloading modules.
+ * Find out what prevents loading and unloading modules.
  */
 #ifndef ENVIRONMENT_H
 #define ENVIRONMENT_H

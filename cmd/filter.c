@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The records that a user wants to see. A filter that no record can match is a mistake, and is
- * refused with an explanation.
+ * Select the records that the user wants to see. A filter that no record can match is a mistake of
+ * the user, so it is refused with an explanation.
  */
 #include <arpa/inet.h>
 #include <fnmatch.h>
@@ -16,7 +16,7 @@
 
 /**
  * struct filter - a filter option of the command line
- * @kind: type of the filter, which says which members are used
+ * @kind: type of the filter, which determines the members that are used
  * @pattern: pattern for the name of the process
  * @number: process ID, user ID or port
  * @family: address family of the network
@@ -37,7 +37,7 @@ static size_t nr_filters;
 
 /* ---- Patterns ---- */
 
-/* Returns the text after a bracket expression, or NULL if there is none. */
+/* Returns the text after a bracket expression, or NULL if @text does not begin with one. */
 static const char *skip_bracket(const char *text)
 {
 	if (*text++ != '[')
@@ -59,7 +59,7 @@ static const char *skip_bracket(const char *text)
 	return *text ? text + 1 : NULL;
 }
 
-/* Whether a bracket expression, such as [z-a], matches no character at all */
+/* Returns true if a bracket expression, such as [z-a], matches no character at all. */
 static bool is_void(const char *bracket, size_t length)
 {
 	char pattern[256], text[2] = "";
@@ -70,7 +70,7 @@ static bool is_void(const char *bracket, size_t length)
 	pattern[length] = '\0';
 	for (size_t i = 0; i < length; i++)
 		if ((unsigned char)bracket[i] >= 0x80)
-			return false;	/* not only ASCII */
+			return false;	/* the loop below tries only ASCII */
 	for (int c = 1; c < 0x80; c++) {
 		text[0] = c;
 		if (!fnmatch(pattern, text, 0))
@@ -79,7 +79,7 @@ static bool is_void(const char *bracket, size_t length)
 	return true;
 }
 
-/* Returns the least number of bytes that a name must have to match, or a lot if none can. */
+/* Returns the length of the shortest name that matches, or at least COMM_LEN if no name can. */
 static size_t shortest_match(const char *pattern)
 {
 	size_t length = 0;
@@ -94,7 +94,7 @@ static size_t shortest_match(const char *pattern)
 			pattern++;
 		} else {
 			if (*pattern == '\\' && !*++pattern)
-				return COMM_LEN;	/* fnmatch(3) wants a character after it */
+				return COMM_LEN;	/* fnmatch(3) needs a character after it */
 			length++;
 			pattern++;
 		}
@@ -159,10 +159,10 @@ static bool parse_user(const char *text, unsigned long long *uid)
 
 /**
  * filter_add() - add a filter option of the command line
- * @kind: what it looks at
- * @text: the value of the option, which must stay
+ * @kind: type of the filter
+ * @text: the value of the option, which must remain valid
  *
- * Exits if the value is wrong.
+ * Exits if the value is invalid.
  */
 void filter_add(enum filter_kind kind, const char *text)
 {
@@ -216,10 +216,10 @@ static bool meets(const struct filter *filter, const struct record *record)
 }
 
 /**
- * filters_match() - whether the user wants to see a record
+ * filters_match() - find out whether the user wants to see a record
  * @record: the record
  *
- * Return: true if, for each kind that the user has given, one of the filters matches.
+ * Return: true if at least one filter of each given kind matches.
  */
 bool filters_match(const struct record *record)
 {
@@ -233,7 +233,7 @@ bool filters_match(const struct record *record)
 }
 
 /**
- * filters_free() - forget all filters
+ * filters_free() - free all filters
  */
 void filters_free(void)
 {

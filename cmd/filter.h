@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The records that a user wants to see.
+ * Select the records that the user wants to see.
  */
 #ifndef FILTER_H
 #define FILTER_H
@@ -9,7 +9,7 @@
 
 #include "record.h"
 
-/** enum filter_kind - what a filter looks at */
+/** enum filter_kind - the field that a filter compares */
 enum filter_kind { BY_COMM, BY_PID, BY_USER, BY_PORT, BY_NET, NR_KINDS };
 
 void filter_add(enum filter_kind kind, const char *text);

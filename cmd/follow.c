@@ -85,7 +85,7 @@ int do_follow(int argc, char **argv)
 		struct message message;
 		int n = 0;
 
-		/* Limited, so that signals are checked now and then. */
+		/* Limit the loop, so that signals are checked regularly. */
 		while (n < 1000 && source_next(source, &message)) {
 			show(form, &message);
 			n++;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Parse the histograms that the kernel prints for the triggers in top.c, one after another
+ * Parse the histograms of the triggers in top.c. The kernel prints them one after another
  * (hist_trigger_show() in kernel/trace/trace_events_hist.c).
  */
 #include <limits.h>
@@ -8,7 +8,7 @@
 
 #include "histogram.h"
 
-/* Take a number after a word and spaces. Returns the text after the number, or NULL. */
+/* Parse a number that follows a word and spaces. Returns the text after the number, or NULL. */
 static const char *take_field(const char *text, const char *word, unsigned long long most,
 			      unsigned long long *value)
 {
@@ -17,8 +17,8 @@ static const char *take_field(const char *text, const char *word, unsigned long 
 }
 
 /*
- * A name may contain any bytes, including newlines. It has at most 15, and the kernel pads it with
- * spaces to more than that. So spaces at its end cannot be told from the padding.
+ * A name has at most 15 bytes. It may contain any bytes, including newlines. The kernel pads it
+ * with spaces to a larger width, so trailing spaces cannot be distinguished from the padding.
  */
 static const char *take_comm(const char *text, char comm[COMM_LEN])
 {
@@ -69,7 +69,7 @@ static const char *take_v6(const char *text, struct record *record)
 	return text;
 }
 
-/* Parse an entry of a name and a destination, after the name's key. */
+/* Parse an entry with a name and a destination. @text begins with the name. */
 static const char *take_connections(const char *text, struct histogram *histogram)
 {
 	struct record record;
@@ -87,7 +87,7 @@ static const char *take_connections(const char *text, struct histogram *histogra
 	return text;
 }
 
-/* Parse an entry of an IPv6 address and a port, which the other entries count. */
+/* Parse an entry with an IPv6 address and a port. Other entries count the same connections. */
 static const char *take_port(const char *text, struct histogram *histogram)
 {
 	unsigned long long port, count;
@@ -101,7 +101,7 @@ static const char *take_port(const char *text, struct histogram *histogram)
 	return text;
 }
 
-/* Each connection to an IPv6 address is in two histograms: count it once. */
+/* Each connection to an IPv6 address is in two histograms. Count it in only one of them. */
 static void take_dropped(const char *text, bool of_ports, struct histogram *histogram)
 {
 	unsigned long long dropped;
@@ -117,7 +117,7 @@ static void take_dropped(const char *text, bool of_ports, struct histogram *hist
 /**
  * histogram_parse() - parse histograms
  * @text: the text of a file "hist"
- * @histogram: what to do with it
+ * @histogram: the callbacks, and where to store what was dropped
  *
  * Return: false if the format is unknown.
  */

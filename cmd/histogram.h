@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The kernel's histograms of the trace event, parsed.
+ * Parse the kernel's histograms of the trace event.
  */
 #ifndef HISTOGRAM_H
 #define HISTOGRAM_H
@@ -10,9 +10,9 @@
 #include "record.h"
 
 /**
- * struct histogram - what to do with the parts of a histogram
- * @connections: called for each name and destination; an IPv6 destination has no port
- * @port: called for each IPv6 address and a port of it
+ * struct histogram - callbacks for the entries of histograms, and what the kernel dropped
+ * @connections: called for each pair of name and destination; an IPv6 destination has no port
+ * @port: called for each pair of IPv6 address and port
  * @dropped: number of connections for which the kernel had no room
  * @ports_dropped: whether the kernel had no room for some ports
  */

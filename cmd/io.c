@@ -124,7 +124,7 @@ void io_init(void)
 }
 
 /**
- * io_has_ended() - whether the program should end
+ * io_has_ended() - find out whether the program should end
  *
  * Return: true if a signal has arrived or nobody reads the output any more.
  */
@@ -144,7 +144,7 @@ bool io_wait(struct pollfd *fd, int timeout)
 {
 	struct timespec time = { timeout / 1000, timeout % 1000 * 1000000L };
 	struct pollfd fds[] = {
-		{ .fd = STDOUT_FILENO },	/* POLLERR if the reader has gone */
+		{ .fd = STDOUT_FILENO },	/* POLLERR if the reader is gone */
 		{ .fd = -1 },
 	};
 
@@ -163,7 +163,7 @@ bool io_wait(struct pollfd *fd, int timeout)
 }
 
 /**
- * io_flush() - write what is in the buffer of standard output
+ * io_flush() - write the buffered output
  *
  * Exits on an error. If nobody reads the output any more, that is not an error: io_wait() returns
  * false then.
@@ -193,7 +193,7 @@ static void help(const char *usage)
  * @options: the options, see getopt_long(3)
  * @usage: what -h and --help print
  *
- * Exits after --help, and if the command line is wrong.
+ * Exits after --help, or if the command line is invalid.
  *
  * Return: @val of the option, or -1 if there are no more.
  */
@@ -223,8 +223,8 @@ int next_option(int argc, char **argv, const struct option *options, const char 
 }
 
 /**
- * parse_number() - parse a number that a user has given
- * @text: the number in decimal, with nothing before or after it but zeros in front
+ * parse_number() - parse a number from the user
+ * @text: the decimal number; it may have leading zeros, but no other characters around it
  * @most: the largest valid number
  * @value: where to store the number
  *

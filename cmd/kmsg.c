@@ -46,7 +46,7 @@ static unsigned long long time_of(struct kmsg *kmsg, unsigned long long stamp)
 /**
  * kmsg_next() - read the next entry
  * @kmsg: where to read
- * @message: where to store the entry, which need not be the module's
+ * @message: where to store the entry, which need not be from the module
  *
  * Return: true if there is an entry.
  */
@@ -56,7 +56,7 @@ bool kmsg_next(struct kmsg *kmsg, struct message *message)
 	unsigned long long sequence;
 	ssize_t length;
 
-	/* EPIPE: entries were overwritten. The next sequence number tells how many. */
+	/* EPIPE: entries were overwritten. The next sequence number shows how many. */
 	do {
 		length = read(kmsg->fd, entry, sizeof(entry) - 1);
 	} while (length < 0 && (errno == EPIPE || errno == EINTR));
@@ -76,10 +76,10 @@ bool kmsg_next(struct kmsg *kmsg, struct message *message)
 }
 
 /**
- * kmsg_open() - open /dev/kmsg for entries from now on
+ * kmsg_open() - open /dev/kmsg, and skip the existing entries
  * @kmsg: where to store it
  *
- * Reads to the end instead of seeking, because the sequence number of the last entry is needed.
+ * This reads to the end instead of seeking, because it needs the last entry's sequence number.
  *
  * Return: 0, or a negative error number.
  */
@@ -91,7 +91,7 @@ int kmsg_open(struct kmsg *kmsg)
 	kmsg->fd = open(KMSG, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (kmsg->fd < 0)
 		return -errno;
-	/* Limited, in case lines are written faster than they are read. */
+	/* Limit the loop, in case lines are written faster than they are read. */
 	for (int n = 0; n < 1000000 && kmsg_next(kmsg, &message); n++)
 		;
 	return 0;

@@ -10,11 +10,11 @@
 #include "message.h"
 
 /**
- * struct kmsg - /dev/kmsg, open
+ * struct kmsg - an open /dev/kmsg
  * @fd: the file, or -1
  * @sequence: expected sequence number of the next entry; 0 before the first
- * @offset: how far CLOCK_MONOTONIC_RAW is ahead of the kernel's time stamps, as far as the entries
- *	of this minute and of the one before can tell, in microseconds
+ * @offset: smallest difference between CLOCK_MONOTONIC_RAW and a time stamp in this minute and in
+ *	the previous minute, in microseconds; LLONG_MAX without an entry
  * @minute: end of this minute, by CLOCK_MONOTONIC_RAW
  */
 struct kmsg {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Load libraries when a function of theirs is first used, as systemd does.
+ * Load a library when one of its functions is first called, as systemd does.
  *
  * The metrics service runs "status --prometheus" every 15 seconds. This needs none of these
  * libraries, but a program that is linked with all of them makes 140 more system calls before

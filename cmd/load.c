@@ -2,11 +2,13 @@
 /*
  * load, unload, reload
  *
- * What cannot be completed is not started, and success is what sysfs shows afterwards. So each
- * verb first asks whatever can forbid it, above all the kernel itself: it checks a module's
- * signature and format before it finds that a module of this name is loaded already, and the
- * right to remove a module before it finds that the module is in use. Therefore an attempt that
- * must fail, while the livepatch is active, tells whether a later one can succeed.
+ * A verb does not start an operation that it cannot complete, and its result is the state that
+ * sysfs shows afterwards. So each verb first checks everything that can prevent the operation.
+ *
+ * The most important check is an attempt that must fail while the livepatch is active. The kernel
+ * checks the signature and the format of a module before it finds that a module of this name is
+ * loaded already. It checks the permission to remove a module before it finds that the module is in
+ * use. So the error shows whether a later attempt can succeed.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -31,7 +33,7 @@ static int timeout;	/* in seconds */
 
 /* ---- Time and signals ---- */
 
-static sigset_t ends;	/* the signals that end unload */
+static sigset_t ends;	/* the signals that interrupt until() */
 
 static double now(void)
 {
@@ -39,8 +41,8 @@ static double now(void)
 }
 
 /*
- * From here on, no signal ends or stops this process. Between unload and load, that would leave
- * the machine without the livepatch. Where it may end, until() looks for signals.
+ * Block the signals that end or stop this process. Between unload and load, they would leave the
+ * machine without the livepatch. Where the process may end, until() checks for signals.
  */
 static void hold_signals(void)
 {
@@ -60,7 +62,7 @@ static void hold_signals(void)
 
 enum outcome { REACHED, TIMED_OUT, INTERRUPTED };
 
-/* Repeat @test until it is true, or until the deadline, or until a signal if @may_end. */
+/* Repeat @test until it returns true, until the deadline, or, if @may_end, until a signal. */
 static enum outcome until(bool (*test)(void), double deadline, bool may_end)
 {
 	static const struct timespec tenth = { .tv_nsec = 100000000 };
@@ -76,7 +78,7 @@ static enum outcome until(bool (*test)(void), double deadline, bool may_end)
 	return REACHED;
 }
 
-/* ---- One at a time ---- */
+/* ---- The lock ---- */
 
 static int lock = -1;
 
@@ -86,8 +88,8 @@ static bool try_lock(void)
 }
 
 /*
- * The kernel releases the lock when the process ends, however it ends. The file stays: to remove
- * it would let two processes lock two files. Its content is only for the message.
+ * The kernel releases the lock when the process ends for any reason. Do not remove the file:
+ * otherwise two processes could lock two different files. Only the message below uses its content.
  */
 static bool take_lock(void)
 {
@@ -116,9 +118,9 @@ static bool take_lock(void)
 	return true;
 }
 
-/* ---- Whether it may be done ---- */
+/* ---- Permissions ---- */
 
-/* Returns the exit status, 0 if this process may load and remove modules here. */
+/* Returns 0 if this process may load and remove modules here, otherwise the exit status. */
 static int need_root(const char *verb)
 {
 	if (geteuid()) {
@@ -136,7 +138,10 @@ static int need_root(const char *verb)
 	return EXIT_OK;
 }
 
-/* Prepare for @verb: the signals, the rights, the lock. Returns the exit status, 0 to go on. */
+/*
+ * Prepare for @verb: check the permissions, block signals, take the lock. Returns 0 to continue,
+ * otherwise the exit status.
+ */
 static int begin(const char *verb, const struct load_options *options)
 {
 	int ret = need_root(verb);
@@ -148,7 +153,7 @@ static int begin(const char *verb, const struct load_options *options)
 	return take_lock() ? EXIT_OK : EXIT_FAILED;
 }
 
-/* Append what is true now, as the end of a sentence. */
+/* Print why nothing was done, then the current state and the advice. */
 static void pr_refusal(const char *why, const char *advice)
 {
 	struct state state;
@@ -164,7 +169,7 @@ static void pr_refusal(const char *why, const char *advice)
 static struct kmod_ctx *context;
 static struct kmod_module *module;
 
-/* Returns false if there is no module. */
+/* Returns false if libkmod does not find an installed module. */
 static bool open_module(void)
 {
 	struct kmod_list *found = NULL;
@@ -190,8 +195,8 @@ static char *switch_option(const struct state *state)
 }
 
 /*
- * Why @state's installed module cannot be loaded, as far as can be known before. NULL if nothing
- * is in the way.
+ * Returns why the installed module cannot be loaded, as far as this is known in advance, or NULL if
+ * nothing prevents it.
  */
 static char *why_not_load(const struct state *state, char **advice)
 {
@@ -210,7 +215,10 @@ static char *why_not_load(const struct state *state, char **advice)
 	if (more || !state->loaded)
 		return more;
 
-	/* Must fail because the module is loaded. If it does not fail, the module is loaded now. */
+	/*
+	 * This attempt fails, because the module is loaded. If somebody has just removed it, the
+	 * attempt loads it again.
+	 */
 	more = switch_option(state);
 	given = kmod_module_get_options(module);
 	options = format_text("%s %s", given ?: "", more);
@@ -221,8 +229,8 @@ static char *why_not_load(const struct state *state, char **advice)
 }
 
 /*
- * Why the loaded module cannot be removed, as far as can be known before; NULL if nothing is in
- * the way. While the livepatch is active, it uses the module, so this attempt must fail.
+ * Returns why the loaded module cannot be removed, as far as this is known in advance, or NULL if
+ * nothing prevents it. An active livepatch uses its module, so the attempt to remove it must fail.
  */
 static char *why_not_remove(const struct state *state)
 {
@@ -264,11 +272,11 @@ static void settle(void)
 }
 
 /**
- * struct loading - how loading went
+ * struct loading - result of loading a module
  * @error: the kernel's error, a positive errno, or 0
  * @stalled: whether the transition did not finish in time
- * @interrupted: whether a signal ended the wait for it
- * @at: when the transition was over
+ * @interrupted: whether a signal ended the wait for the transition
+ * @at: time at which the wait for the transition ended
  */
 struct loading {
 	int error;
@@ -291,8 +299,8 @@ static void finish_loading(struct loading *loading, bool may_end)
 }
 
 /*
- * Load the installed module with the options in modprobe.d, and with @more. A signal ends the wait
- * for the transition if @may_end.
+ * Load the installed module with the options in modprobe.d and those in @more. If @may_end, a
+ * signal ends the wait for the transition.
  */
 static struct loading load_installed(const char *more, bool may_end)
 {
@@ -358,8 +366,8 @@ static void add_lines(char **to, char *from, const char *indent)
 }
 
 /*
- * The tasks that have not reached the target state of the transition, with their stacks
- * (Documentation/livepatch/livepatch.rst, "Consistency model"). Free them.
+ * Returns a list of the tasks that have not reached the target state of the transition, with their
+ * stacks (Documentation/livepatch/livepatch.rst, "Consistency model"). The caller frees it.
  */
 static char *holders(void)
 {
@@ -405,7 +413,7 @@ static char *holders(void)
 
 /* ---- Unload ---- */
 
-static long users;	/* of the module, without livepatch itself */
+static long users;	/* number of users of the module, without livepatch itself */
 
 static bool unused(void)
 {
@@ -417,7 +425,7 @@ static bool unused(void)
 	return users <= 0;
 }
 
-/* The kernel refuses this while another livepatch is in transition; then try again later. */
+/* While another livepatch is in transition, the kernel refuses this. until() then tries again. */
 static bool patch_gone(void)
 {
 	char *enabled = read_text(PATCH "/enabled");
@@ -444,8 +452,8 @@ static bool module_gone(void)
 }
 
 /*
- * An unfinished transition would block every other livepatch. Enabling again is quick: the tasks
- * that block the transition still use our livepatch.
+ * An unfinished transition would block every other livepatch, so enable ours again. That is quick,
+ * because the tasks that block the transition still use our livepatch.
  */
 static void enable_again(void)
 {
@@ -484,7 +492,7 @@ static int stalled(const char *tasks, const struct names *others, bool quiet)
 
 	state_read_kernel(&state);
 	if (quiet) {
-		/* The caller explains it. */
+		/* The caller prints a message. */
 	} else if (others->count) {
 		pr_err("the livepatch %s is in transition and blocks this one: %s, %s.",
 		       other, whether_loaded(&state), state_logging(&state));
@@ -498,7 +506,7 @@ static int stalled(const char *tasks, const struct names *others, bool quiet)
 	return EXIT_STALLED;
 }
 
-/* Returns the exit status; explains a failure unless @quiet. */
+/* Returns the exit status. Prints the reason for a failure unless @quiet. */
 static int unload(bool quiet)
 {
 	double deadline = now() + timeout;
@@ -556,7 +564,7 @@ static int unload(bool quiet)
 
 /* ---- The verbs ---- */
 
-/* What to do is known only if the state is. Returns true if it is not, and explains it. */
+/* Returns true, and prints why, if the state is unknown. The caller must not do anything then. */
 static bool is_unknown(const struct state *state)
 {
 	if (state->patch != UNKNOWN)
@@ -565,7 +573,7 @@ static bool is_unknown(const struct state *state)
 	return true;
 }
 
-/* Load, with the lock. */
+/* Load the module. The caller holds the lock. */
 static int load(void)
 {
 	struct state state;
@@ -612,7 +620,7 @@ static int load(void)
 	if (tasks)
 		unload(true);
 
-	/* What sysfs shows now */
+	/* Report what sysfs shows now. */
 	state_free(&state);
 	state_read_kernel(&state);
 	free(is);
@@ -680,7 +688,10 @@ int do_unload(const struct load_options *options)
 	return ret;
 }
 
-/* Another livepatch of the same function: ours would refuse to load on top of it. */
+/*
+ * Returns true, and prints why, if another livepatch patches one of our functions. Our livepatch
+ * would refuse to load on top of it.
+ */
 static bool others_are_in_the_way(const struct state *state)
 {
 	struct names patches = list_directory(PATCHES);
@@ -711,7 +722,10 @@ static void tell_of_limit(const char *before)
 	free(after);
 }
 
-/* The module is current. Only the options in modprobe.d may have changed. */
+/*
+ * The loaded module is the installed one. Do not reload it, but apply rate_limit from modprobe.d,
+ * which may have changed.
+ */
 static int keep(const struct state *state)
 {
 	char *before = read_text(RATE_LIMIT), *wanted = NULL;
@@ -734,7 +748,7 @@ static int keep(const struct state *state)
 	return ret;
 }
 
-/* The installed module did not load. Returns the exit status. */
+/* The installed module did not load. Load @file instead, if any. Returns the exit status. */
 static int fall_back(const char *file, const char *option)
 {
 	struct loading loading = { .error = ENOENT };
@@ -761,7 +775,10 @@ static int fall_back(const char *file, const char *option)
 	return EXIT_FAILED;
 }
 
-/* Unload and load again, now that nothing is known to be in the way. Takes over @state. */
+/*
+ * Unload the module, and load the installed one. The caller has checked that nothing is known to
+ * prevent this. Updates @state.
+ */
 static int exchange(struct state *state, const char *fallback)
 {
 	char *option = switch_option(state), *before = read_text(RATE_LIMIT);
@@ -810,8 +827,8 @@ out:
  * do_reload() - the verb reload
  * @options: its options
  *
- * The switch keeps its setting. If the installed module does not load, the fallback, a copy of the
- * one that was loaded before, is loaded.
+ * The switch keeps its setting. If the installed module does not load, this loads the fallback: a
+ * copy of the module that was loaded before.
  *
  * Return: the exit status.
  */
@@ -831,7 +848,7 @@ int do_reload(const struct load_options *options)
 	state_read_installed(&state);
 	ret = EXIT_FAILED;
 	if (is_unknown(&state)) {
-		/* Nothing is done. */
+		/* is_unknown() has printed why. */
 	} else if (state.patch == ENABLED && state_is_current(&state)) {
 		ret = keep(&state);
 	} else if (!others_are_in_the_way(&state)) {

@@ -2,7 +2,7 @@
 #ifndef LOAD_H
 #define LOAD_H
 
-/** define DEFAULT_TIMEOUT - how long to wait for a transition, in seconds; verbs.c says so too */
+/** define DEFAULT_TIMEOUT - default of --timeout in seconds; also in the help text in verbs.c */
 #define DEFAULT_TIMEOUT	60
 
 /**

@@ -4,14 +4,14 @@
  *
  *	main.c		dispatch and --help; verbs.c has the table of verbs and options
  *	state.c		the state of the livepatch, from sysfs, libkmod and DKMS, in one struct
- *	status.c	that struct as text, as JSON, and for Prometheus
- *	environment.c	what forbids loading and unloading
+ *	status.c	prints that struct as text, as JSON, and for Prometheus
+ *	environment.c	finds out what prevents loading and unloading
  *	load.c		load, unload, reload
- *	follow.c, top.c	the records; source.c reads them, message.c and record.c parse them
+ *	follow.c, top.c	show the records; source.c reads them, message.c and record.c parse them
  *	text.c		makes any bytes safe to print
- *	io.c		waits, writes, and ends
+ *	io.c		waits for input, writes output, and handles signals
  *	lazy.c		loads libraries when they are first used
- *	command.c	messages, files, clocks, other programs
+ *	command.c	helpers for messages, files, clocks and other programs
  */
 #include <errno.h>
 #include <getopt.h>
@@ -140,7 +140,7 @@ static int parse_timeout(const char *text)
 	return seconds;
 }
 
-/* The name of an option that getopt has refused */
+/* Returns the option that getopt_long() has refused. */
 static const char *refused(int argc, char **argv)
 {
 	static char letter[3];
@@ -158,7 +158,7 @@ static const char *refused(int argc, char **argv)
  * @verb: the verb
  * @format: output format of status
  * @load: options of load, unload and reload
- * @given: indices in options[] of the options given, as a bit mask
+ * @given: bit mask of the given options, by their index in options[]
  */
 struct arguments {
 	int verb;
@@ -167,14 +167,14 @@ struct arguments {
 	unsigned int given;
 };
 
-/* Returns false if --help or --version was all there was to do. */
+/* Returns false after --help and --version, which leave nothing else to do. */
 static bool parse(int argc, char **argv, struct arguments *to)
 {
 	struct option known[32] = { }, *next = known;
 	const char *verb = NULL;
 	int option;
 
-	/* The index of the option in the table is its value. */
+	/* The value of an option is its index in the table, plus 256. */
 	for (int i = 0; options[i].name; i++) {
 		int taken = 1 << FOLLOW | 1 << TOP;
 

@@ -68,7 +68,7 @@ static bool unescape(const char *data, size_t length, char text[MESSAGE_LEN])
  * @message: where to store the line; its @usec is not set
  * @sequence: where to store the number of the entry
  *
- * Return: true if this is an entry.
+ * Return: true if this is a valid entry.
  */
 bool message_from_kmsg(const char *entry, size_t length, struct message *message,
 		       unsigned long long *sequence)
@@ -89,7 +89,7 @@ bool message_from_kmsg(const char *entry, size_t length, struct message *message
 	text++;
 	if (!end)
 		end = entry + length;
-	/* Lines that processes write have another facility (devkmsg_write()). */
+	/* Lines from processes have another facility (devkmsg_write()). */
 	if (LOG_FAC(priority) != 0 || end < text || !begins_with(text, end - text, PREFIX))
 		return true;
 	if (unescape(text, end - text, message->text))
@@ -107,7 +107,7 @@ static bool field_is(const struct journal_entry *entry, const char *name, const 
 	return data && length == strlen(value) && !memcmp(data, value, length);
 }
 
-/* Get a field as a string. Returns false if it has a NUL or is too long. */
+/* Copy a field to a string. Returns false if it is missing, contains a NUL, or is too long. */
 static bool field_text(const char *data, size_t length, char *text, size_t size)
 {
 	if (!data || length >= size || memchr(data, '\0', length))
@@ -130,7 +130,7 @@ static bool field_number(const struct journal_entry *entry, const char *name,
 	return end && !*end;
 }
 
-/* "Missed N kernel messages"; dev_kmsg_record() in journald-kmsg.c. Returns N. */
+/* Parse "Missed N kernel messages" (dev_kmsg_record() in journald-kmsg.c). Returns N or 0. */
 static unsigned long long take_missed(const char *data, size_t length)
 {
 	unsigned long long lost;
@@ -163,7 +163,7 @@ void message_from_journal(const struct journal_entry *entry, struct message *mes
 	if (!data)
 		return;
 	if (begins_with(data, length, PREFIX)) {
-		/* Copy it first: the next field may take its place. */
+		/* Copy the text first: reading another field may overwrite it. */
 		if (field_text(data, length, message->text, sizeof(message->text)) &&
 		    field_is(entry, "_TRANSPORT", "kernel") &&
 		    field_is(entry, "SYSLOG_FACILITY", "0") &&
@@ -195,7 +195,7 @@ unsigned long long journal_stamp(const struct journal_entry *entry)
 
 /**
  * message_text() - get a line of the module without its prefix
- * @message: the message, with a line of the module
+ * @message: a message with a line of the module
  *
  * Return: the text.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * An entry of the journal or of /dev/kmsg, checked and parsed.
+ * Check and parse entries of the journal and of /dev/kmsg.
  */
 #ifndef MESSAGE_H
 #define MESSAGE_H
@@ -10,23 +10,23 @@
 
 #include "record.h"
 
-/** define MESSAGE_LEN - size of a line with its NUL, above the kernel's PRINTK_MESSAGE_MAX */
+/** define MESSAGE_LEN - size of a line and its NUL, larger than the kernel's PRINTK_MESSAGE_MAX */
 #define MESSAGE_LEN	2049
 
 /**
- * define JOURNAL_MISSED - the ID of "Missed N kernel messages"
+ * define JOURNAL_MISSED - message ID of "Missed N kernel messages"
  *
- * SD_MESSAGE_JOURNAL_MISSED in journald-kmsg.c
+ * It is SD_MESSAGE_JOURNAL_MISSED in journald-kmsg.c.
  */
 #define JOURNAL_MISSED "e9bf28e6e834481bb6f48f548ad13606"
 
 /**
- * struct message - a line of the kernel's log, and what was lost before it
+ * struct message - a line of the kernel's log, and the number of lines lost before it
  * @usec: time in microseconds since the epoch
  * @stamp: the kernel's time stamp in microseconds; 0 if it is not known
  * @lost: number of lines that were lost before this one
- * @line: what the line is
- * @text: the line without level and time, if it is one of the module's
+ * @line: the parsed line
+ * @text: the line without level and time, if it is from the module
  */
 struct message {
 	unsigned long long usec;
@@ -40,7 +40,7 @@ struct message {
  * struct journal_entry - an entry of the journal
  * @get: gets the value of a field, which is not NUL-terminated, and its length; returns NULL if
  *	there is no such field
- * @context: what to call @get with
+ * @context: first argument of @get
  */
 struct journal_entry {
 	const char *(*get)(void *context, const char *name, size_t *length);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Print what the log says, for people and for programs.
+ * Print the lines of the log, for people and for programs.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -14,7 +14,10 @@
 #include "text.h"
 #include "users.h"
 
-/* RFC 3339, in UTC. Most records are of the second that the one before was of. */
+/*
+ * Format a time as in RFC 3339, in UTC. Most records have the same second as the previous one, so
+ * keep the text of the last second.
+ */
 static const char *time_text(unsigned long long usec)
 {
 	static char text[sizeof("2000-01-01T00:00:00.000000Z") + 32];
@@ -37,7 +40,7 @@ static const char *time_text(unsigned long long usec)
 
 /* ---- Columns ---- */
 
-/* Print a name that may have any bytes, padded with spaces. */
+/* Print a name, which may contain any bytes, and pad it with spaces. */
 static void print_name(const char *name, int width)
 {
 	char safe[TEXT_ROOM(USER_LEN)];
@@ -63,7 +66,7 @@ static void print_columns(const struct message *message)
 
 /* ---- JSON ---- */
 
-/* JSON is UTF-8: replace invalid bytes by U+FFFD. */
+/* JSON is UTF-8, so replace invalid bytes with U+FFFD. */
 static json_t *json_bytes(const char *bytes)
 {
 	char text[3 * USER_LEN], *to = text;
@@ -85,7 +88,7 @@ static json_t *json_bytes(const char *bytes)
 	return json_stringn(text, to - text);
 }
 
-/* Takes the reference. */
+/* Print a JSON value, and drop the caller's reference to it. */
 static void print_json(json_t *json)
 {
 	char text[8 * USER_LEN], safe[TEXT_ROOM(sizeof(text))];
@@ -118,7 +121,7 @@ static json_t *json_record(const struct message *message)
 /* ---- All forms ---- */
 
 /**
- * print_heading() - print what comes before all records
+ * print_heading() - print the heading of the columns, if the form has one
  * @form: how to print
  */
 void print_heading(enum print_form form)
@@ -130,7 +133,7 @@ void print_heading(enum print_form form)
 /**
  * print_record() - print a connection
  * @form: how to print
- * @message: the message, with a record
+ * @message: a message with a record
  */
 void print_record(enum print_form form, const struct message *message)
 {
@@ -143,9 +146,9 @@ void print_record(enum print_form form, const struct message *message)
 }
 
 /**
- * print_lost() - say how many lines of the log were lost
+ * print_lost() - print how many lines of the log were lost
  * @form: how to print
- * @message: the message before which they were lost
+ * @message: the message that follows the lost lines
  */
 void print_lost(enum print_form form, const struct message *message)
 {
@@ -158,9 +161,9 @@ void print_lost(enum print_form form, const struct message *message)
 }
 
 /**
- * print_other() - print a line of the module that is no record
+ * print_other() - print a line of the module that is not a record
  * @form: how to print
- * @message: the message, with the line
+ * @message: a message with such a line
  */
 void print_other(enum print_form form, const struct message *message)
 {

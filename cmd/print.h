@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Print what the log says, for people and for programs.
+ * Print the lines of the log, for people and for programs.
  */
 #ifndef PRINT_H
 #define PRINT_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Parse the lines that the module prints (src/log.c). A line is taken only if the module would
- * print it exactly so: see LOG FORMAT in tcp_connect_logger(4).
+ * Parse the lines that the module prints (src/log.c). Accept a line only if it is exactly what the
+ * module would print; see LOG FORMAT in tcp_connect_logger(4).
  */
 #include <arpa/inet.h>
 #include <limits.h>
@@ -54,7 +54,7 @@ const char *take_word(const char *text, const char *word)
 
 /* ---- The name of a process ---- */
 
-/* What tcl_escape_comm() in src/comm.h does not escape */
+/* Returns true for the bytes that tcl_escape_comm() in src/comm.h does not escape. */
 static bool is_plain(unsigned char c)
 {
 	return c > ' ' && c < 0x7f && c != '\\' && c != '"' && c != '\'' && c != '=' && c != '>';
@@ -67,7 +67,7 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The reverse of tcl_escape_comm(). Returns the text after the name, or NULL. */
+/* Reverse tcl_escape_comm(). Returns the text after the name, or NULL. */
 static const char *take_comm(const char *text, char comm[COMM_LEN])
 {
 	size_t length = 0;
@@ -95,7 +95,7 @@ static const char *take_comm(const char *text, char comm[COMM_LEN])
 
 /* ---- The destination ---- */
 
-/* A global address that carries an IPv4 address (RFC 5214); ipv6_addr_is_isatap() */
+/* Such an address contains an IPv4 address (RFC 5214); see ipv6_addr_is_isatap() in the kernel. */
 static bool is_isatap(const unsigned char addr[16])
 {
 	return (addr[8] | 2) == 2 && addr[9] == 0 && addr[10] == 0x5e && addr[11] == 0xfe;
@@ -114,8 +114,8 @@ static bool is_linklocal(const unsigned char addr[16])
 }
 
 /*
- * Format an IPv6 address as the kernel's %pI6c: ip6_compressed_string() in lib/vsprintf.c.
- * inet_ntop() writes ::1.2.3.4 where the kernel writes ::102:304.
+ * Format an IPv6 address like the kernel's %pI6c (ip6_compressed_string() in lib/vsprintf.c).
+ * inet_ntop() differs: it writes ::1.2.3.4 where the kernel writes ::102:304.
  */
 static void format_v6(const unsigned char addr[16], char *to)
 {
@@ -212,7 +212,7 @@ static const char *take_destination(const char *text, struct record *record)
 
 /* ---- The line ---- */
 
-/* @text is the line without the prefix. */
+/* Parse a record. @text is the line without the prefix. */
 static bool parse_record(const char *text, struct record *record)
 {
 	unsigned long long pid = 0, uid = 0;
@@ -231,7 +231,7 @@ static bool parse_record(const char *text, struct record *record)
 	return text && !*text && pid;
 }
 
-/* "N connections not logged (rate_limit=N)"; tcl_report_suppressed() in src/log.c */
+/* Parse "N connections not logged (rate_limit=N)"; see tcl_report_suppressed() in src/log.c. */
 static bool parse_report(const char *text, struct report *report)
 {
 	const char *reason, *end;
@@ -258,8 +258,8 @@ static bool is_ascii(const char *text)
 /**
  * line_parse() - parse a line that the kernel has printed
  * @text: the line without level and time
- * @level: its level; syslog(3)
- * @line: where to store what it is
+ * @level: its level, see syslog(3)
+ * @line: where to store the result
  */
 void line_parse(const char *text, int level, struct line *line)
 {
@@ -278,7 +278,7 @@ void line_parse(const char *text, int level, struct line *line)
 	}
 }
 
-/* ---- Back to text ---- */
+/* ---- Output ---- */
 
 /**
  * record_address() - format the destination's address

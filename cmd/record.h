@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The lines that the module prints, parsed; see tcp_connect_logger(4).
+ * Parse the lines that the module prints; see tcp_connect_logger(4).
  */
 #ifndef RECORD_H
 #define RECORD_H
@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/** define PREFIX - what each of the module's lines begins with */
+/** define PREFIX - beginning of each line from the module */
 #define PREFIX		"tcp_connect_logger: "
 
-/** define COMM_LEN - size of a process's name with its NUL: the kernel's TASK_COMM_LEN */
+/** define COMM_LEN - size of a process's name and its NUL: the kernel's TASK_COMM_LEN */
 #define COMM_LEN	16
 
 /** define PID_MOST - the largest process ID: the kernel's PID_MAX_LIMIT */
@@ -44,28 +44,28 @@ struct record {
 /**
  * struct report - how many connections were suppressed since the previous report
  * @count: the number of connections
- * @reason: what suppressed them: "rate_limit=1000" or "slow console"
+ * @reason: why they were suppressed: "rate_limit=1000" or "slow console"
  */
 struct report {
 	unsigned long long count;
 	char reason[sizeof("rate_limit=4294967295")];
 };
 
-/** enum line_kind - what a line of the kernel's log is */
+/** enum line_kind - type of a line of the kernel's log */
 enum line_kind {
 	/** @LINE_FOREIGN: not printed by the module */
 	LINE_FOREIGN,
 	/** @LINE_RECORD: a connection */
 	LINE_RECORD,
-	/** @LINE_REPORT: connections that were suppressed */
+	/** @LINE_REPORT: the number of suppressed connections */
 	LINE_REPORT,
-	/** @LINE_OTHER: what else the module says */
+	/** @LINE_OTHER: any other line from the module */
 	LINE_OTHER,
 };
 
 /**
  * struct line - a line of the kernel's log
- * @kind: what it is; says which members are used
+ * @kind: type of the line, which determines the members that are used
  * @record: the connection
  * @report: the suppressed connections
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Count connections by name and destination, in bounded memory. When there are too many rows,
- * those with the fewest connections expire, and of these the oldest: one that connects to many
- * destinations once does not displace what is busy.
+ * Count connections by name and destination, in bounded memory. When there are too many rows, the
+ * rows with the fewest connections expire. Among those with equal counts, the oldest rows expire
+ * first. So a process that connects once to each of many destinations does not displace busy rows.
  */
 #include <search.h>
 #include <stdlib.h>
@@ -12,16 +12,16 @@
 #include "io.h"
 #include "rows.h"
 
-/* More than the kernel's histograms can fill: two of 16384 rows */
+/* More rows than the kernel's histograms can fill: two histograms of 16384 rows */
 static size_t most_rows = 40000;
 
 /** var rows - all rows */
 struct rows rows;
 
-static void *tree;	/* the same rows, tsearch(3) */
-static size_t room;	/* of rows.rows */
+static void *tree;	/* the same rows, for tsearch(3) */
+static size_t room;	/* allocated size of rows.rows */
 
-/* Padding does not matter: records are cleared before they are filled in. */
+/* Padding is always 0, because records are cleared before they are filled in. */
 static int compare_records(const void *a, const void *b)
 {
 	const struct row *x = a, *y = b;
@@ -38,7 +38,7 @@ static int compare_counts(const void *a, const void *b)
 	return compare_records(x, y);
 }
 
-/* The ones to keep come first. */
+/* The rows to keep come first. */
 static int compare_worth(const void *a, const void *b)
 {
 	const struct row *x = *(struct row * const *)a, *y = *(struct row * const *)b;
@@ -48,7 +48,7 @@ static int compare_worth(const void *a, const void *b)
 	return x->last < y->last ? 1 : x->last > y->last ? -1 : 0;
 }
 
-/* A quarter at a time, because it takes a while. */
+/* Remove a quarter of the rows at a time, because sorting takes a while. */
 static void expire(void)
 {
 	size_t keep = most_rows - most_rows / 4;
@@ -85,7 +85,7 @@ static struct row *new_row(const struct row *key)
 /**
  * rows_add() - count connections
  * @record: their name and destination
- * @count: how many
+ * @count: number of connections
  */
 void rows_add(const struct record *record, unsigned long long count)
 {
@@ -103,7 +103,7 @@ void rows_add(const struct record *record, unsigned long long count)
 }
 
 /**
- * rows_reset() - begin to count from 0, but keep the rows
+ * rows_reset() - set all counts to 0, but keep the rows
  */
 void rows_reset(void)
 {
@@ -121,7 +121,7 @@ void rows_sort(void)
 }
 
 /**
- * rows_shown() - note that a table has been shown
+ * rows_shown() - remember the counts that the last table has shown
  */
 void rows_shown(void)
 {
@@ -130,7 +130,7 @@ void rows_shown(void)
 }
 
 /**
- * rows_free() - forget all rows
+ * rows_free() - free all rows
  */
 void rows_free(void)
 {

@@ -11,11 +11,11 @@
 
 /**
  * struct row - connections from one process name to one destination
- * @record: name and destination; all other members are 0. The kernel's histograms do not
- *	give a port for IPv6, which is then 0.
+ * @record: name and destination; all other members are 0. The kernel's histograms have no port
+ *	for IPv6, so the port is 0 then.
  * @count: number of connections since the start
  * @before: value of @count in the previous table
- * @last: the newer the last connection, the larger
+ * @last: order of the last connection; it is larger for a newer one
  */
 struct row {
 	struct record record;
@@ -25,8 +25,8 @@ struct row {
 /**
  * struct rows - all rows
  * @rows: the rows
- * @number: how many
- * @total: number of connections, also of expired rows
+ * @number: number of rows
+ * @total: number of connections, including those in expired rows
  * @expired: number of connections in expired rows
  */
 struct rows {

@@ -17,12 +17,12 @@
 #include "kmsg.h"
 #include "source.h"
 
-/* How long a record may take from /dev/kmsg to the journal, in microseconds */
+/* Time in which the journal must return a line that is in /dev/kmsg, in microseconds */
 #define PATIENCE 5000000ULL
 
 /**
- * struct source - the journal, with /dev/kmsg as its witness; or /dev/kmsg
- * @journal: the journal, or NULL
+ * struct source - the journal or /dev/kmsg
+ * @journal: the journal, or NULL to read /dev/kmsg
  * @kmsg: /dev/kmsg, if it can be opened
  * @check: when to check next whether the journal gets the kernel's lines, by CLOCK_MONOTONIC
  * @given: time stamps of the last record, and of the last other line of the module, in the journal;
@@ -48,7 +48,7 @@ struct source {
 
 /* ---- The journal ---- */
 
-/* Exit if the journal has returned an error. */
+/* Exit if a function of the journal has returned an error. */
 static int must(int ret)
 {
 	if (ret < 0) {
@@ -58,7 +58,7 @@ static int must(int ret)
 	return ret;
 }
 
-/* All existing journal files may be from earlier boots. */
+/* Returns true if the journal has entries of this boot: all its files may be from earlier boots. */
 static bool journal_is_written(sd_journal *journal)
 {
 	char match[sizeof("_BOOT_ID=") + SD_ID128_STRING_MAX] = "_BOOT_ID=";
@@ -94,7 +94,7 @@ static sd_journal *open_journal(void)
 	must(sd_journal_add_match(journal, "MESSAGE_ID=" JOURNAL_MISSED, 0));
 	must(sd_journal_get_fd(journal));
 	must(sd_journal_seek_tail(journal));
-	/* Without an entry before the end, sd_journal_next() would never return another one. */
+	/* If no entry precedes the tail, sd_journal_next() would never return a new entry there. */
 	if (!must(sd_journal_previous(journal)))
 		must(sd_journal_seek_head(journal));
 	return journal;
@@ -143,7 +143,7 @@ static bool next_of_journal(struct source *source, struct message *message)
 	sd_journal_get_realtime_usec(source->journal, &received);
 	message->usec = received;
 	if (message->lost)
-		source->has_witness = false;	/* journald may have lost it */
+		source->has_witness = false;	/* journald may have lost the witness */
 	else
 		note_given(source, message);
 	return true;
@@ -192,7 +192,7 @@ static bool journal_is_blind(struct source *source)
 	return false;
 }
 
-/* How many records the module has logged, or 0 */
+/* Returns the number of records that the module has logged, or 0 if it is unknown. */
 static unsigned long long count_logged(void)
 {
 	FILE *file = fopen("/sys/kernel/tcp_connect_logger/logged", "re");
@@ -243,9 +243,9 @@ static bool check_journal(struct source *source)
 	return true;
 }
 
-/* ---- Either ---- */
+/* ---- The journal or /dev/kmsg ---- */
 
-/* Whether there is a journal that this user may not read */
+/* Returns true if there is a journal that this user may not read. */
 static bool journal_is_forbidden(void)
 {
 	static const char * const places[] = { "/var/log/journal", "/run/log/journal" };
@@ -292,7 +292,7 @@ static void refuse(bool kmsg, int error)
 }
 
 /**
- * source_open() - open the log for lines from now on
+ * source_open() - open the log at its end
  * @kmsg: read /dev/kmsg even if there is a journal
  *
  * Exits if neither can be read.
@@ -414,7 +414,7 @@ void source_close(struct source *source)
 }
 
 /**
- * say_state() - tell the user if no lines can arrive for now
+ * say_state() - tell the user if no lines can arrive at present
  * @logging_matters: whether the switch must be on
  */
 void say_state(bool logging_matters)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The state of the livepatch, from sysfs, libkmod and DKMS. It is read each time; nothing is
- * stored.
+ * Read the state of the livepatch from sysfs, libkmod and DKMS. Nothing is cached.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -36,7 +35,7 @@ const char * const patch_states[] = {
 /* ---- Names ---- */
 
 /**
- * names_add() - add a name, unless it is there
+ * names_add() - add a name to a list, unless the list contains it
  * @names: the names
  * @name: the name
  */
@@ -55,7 +54,7 @@ void names_add(struct names *names, const char *name)
  * names_join() - join names with "and", for a sentence
  * @names: the names
  *
- * Return: the text; free it.
+ * Return: the text. The caller frees it.
  */
 char *names_join(const struct names *names)
 {
@@ -90,7 +89,7 @@ static int compare_names(const void *a, const void *b)
  * list_directory() - list the files of a directory, sorted
  * @path: the directory
  *
- * Return: their names, none if it cannot be read.
+ * Return: the names. The list is empty if the directory cannot be read.
  */
 struct names list_directory(const char *path)
 {
@@ -110,7 +109,7 @@ struct names list_directory(const char *path)
 
 /* ---- The livepatches ---- */
 
-/* "0" or "1" in a file, which may not be there */
+/* Read "0" or "1" from a file, which may be missing. */
 static enum setting read_setting(const char *path, int *error)
 {
 	char *text = read_text("%s", path);
@@ -146,7 +145,7 @@ static enum setting patch_file(const char *patch, const char *file)
  * in_transition() - find out whether a livepatch is in transition
  * @patch: its name
  *
- * Return: true if it is.
+ * Return: true if it is in transition.
  */
 bool in_transition(const char *patch)
 {
@@ -176,9 +175,9 @@ struct names functions_of(const char *patch)
 }
 
 /*
- * The livepatches that were loaded after ours. /proc/modules lists the newest module first, and
- * a livepatch is enabled when its module is loaded, never later (kernel/module, enabled_store()
- * in kernel/livepatch/core.c). Returns false with errno if they cannot be known.
+ * Find the livepatches that were loaded after ours. /proc/modules lists the newest module first,
+ * and a livepatch is enabled when its module is loaded, never later (kernel/module, enabled_store()
+ * in kernel/livepatch/core.c). Returns false with errno set if /proc/modules cannot be read.
  */
 static bool newer_patches(struct names *newer)
 {
@@ -197,7 +196,7 @@ static bool newer_patches(struct names *newer)
 	return true;
 }
 
-/* The newer livepatches that patch one of our functions, and so bypass ours. */
+/* Find the newer livepatches that patch one of our functions, and so bypass our livepatch. */
 static bool find_bypassing(struct state *state)
 {
 	struct names newer = { };
@@ -222,7 +221,7 @@ static bool find_bypassing(struct state *state)
 }
 
 /*
- * The newer livepatches that may have replaced ours. Only kernels since 6.11 say which
+ * Find the newer livepatches that may have replaced ours. Only kernels since 6.11 show which
  * livepatches replace others.
  */
 static bool find_replacing(struct state *state)
@@ -245,7 +244,7 @@ static enum patch_state unknown(struct state *state, const char *path)
 	return UNKNOWN;
 }
 
-/* Whether this is the kernel's own directory, and nothing has been mounted over it */
+/* Returns false with errno set if this directory is not in sysfs, or is hidden by a mount. */
 static bool in_sysfs(const char *path)
 {
 	struct statfs info;
@@ -261,7 +260,7 @@ static enum patch_state read_patch(struct state *state)
 	enum setting transition, enabled;
 	int is, has_switch;
 
-	/* What is absent may only be hidden. */
+	/* A file in sysfs that seems to be missing may be hidden by a mount. */
 	if (!in_sysfs("/sys/module"))
 		return unknown(state, "/sys/module");
 	is = is_there(SYS_MODULE);
@@ -275,7 +274,7 @@ static enum patch_state read_patch(struct state *state)
 	if (is < 0)
 		return unknown(state, PATCHES);
 	if (!is) {
-		/* Disabling removes the switch. A replaced livepatch is not told, and keeps it. */
+		/* Disabling removes the switch. A replaced livepatch gets no callback to do so. */
 		has_switch = is_there(SWITCH);
 		if (has_switch < 0)
 			return unknown(state, SWITCH);
@@ -299,13 +298,13 @@ static enum patch_state read_patch(struct state *state)
 
 /* ---- The trace event ---- */
 
-/* Returns what the file says; absent if the kernel does not accept the event. */
+/* Read the setting of the event. It is absent if the kernel does not accept the event. */
 static enum setting read_event(int *error)
 {
 	enum setting setting;
 	char *text;
 
-	/* Not mounted, or hidden because of lockdown */
+	/* tracefs is not mounted, or lockdown hides it. */
 	if (is_there(EVENTS) != 1) {
 		*error = errno;
 		return IS_UNKNOWN;
@@ -314,7 +313,7 @@ static enum setting read_event(int *error)
 	*error = errno;
 	if (!text)
 		return *error == ENOENT ? IS_ABSENT : IS_UNKNOWN;
-	/* "0*" and "1*": there are triggers, such as histograms. */
+	/* The file shows "0*" or "1*" if there are triggers, such as histograms. */
 	setting = strcmp(text, "0") ? IS_ON : IS_OFF;
 	free(text);
 	return setting;
@@ -355,7 +354,7 @@ static void read_kernel(struct state *state)
  * state_read_kernel() - read the state that sysfs shows
  * @state: where to store it; state_free() frees it
  *
- * The module may come or go meanwhile. Then it is read again.
+ * If the module is loaded or removed meanwhile, the state is read again.
  */
 void state_read_kernel(struct state *state)
 {
@@ -377,7 +376,7 @@ static void keep_value(char **to, const char *value)
 }
 
 /**
- * installed_read() - read what a module file says
+ * installed_read() - read the information in a module file
  * @installed: where to store it; installed_free() frees it
  * @module: the module
  */
@@ -387,7 +386,7 @@ void installed_read(struct installed *installed, struct kmod_module *module)
 	struct kmod_list *info = NULL, *item;
 
 	*installed = (struct installed){ };
-	/* modules.dep may name a file that is gone. */
+	/* modules.dep may list a file that no longer exists. */
 	if (!path || is_there("%s", path) == 0)
 		return;
 	installed->path = copy_text(path);
@@ -428,7 +427,7 @@ void installed_free(struct installed *installed)
 	*installed = (struct installed){ };
 }
 
-/* The version whose source DKMS has, or this one */
+/* Returns the version whose source is installed for DKMS, or else the version of the command. */
 static char *dkms_version(void)
 {
 	static const char before[] = "/usr/src/" NAME "-", after[] = "/dkms.conf";
@@ -445,7 +444,7 @@ static char *dkms_version(void)
 	return version;
 }
 
-/* What DKMS's log says about the refusing module that it built, or NULL */
+/* Returns why DKMS has built a module that refuses to load, according to DKMS's log, or NULL. */
 static char *dkms_report(const char *version, const char *kernel)
 {
 	char *tree = format_text(DKMS "/%s", version ?: "");
@@ -463,7 +462,7 @@ static char *dkms_report(const char *version, const char *kernel)
 	return NULL;
 }
 
-/* Why there is no livepatch for this kernel, and what to do */
+/* Explain why there is no livepatch for this kernel, and what to do about it. */
 static char *why_not_built(const struct state *state)
 {
 	const char *kernel = state->kernel;
@@ -499,7 +498,7 @@ static char *why_not_built(const struct state *state)
 }
 
 /**
- * state_read_installed() - look up the installed module, and why it is missing
+ * state_read_installed() - look up the installed module, or find out why it is missing
  * @state: a state from state_read_kernel()
  */
 void state_read_installed(struct state *state)
@@ -534,7 +533,7 @@ void state_free(struct state *state)
 	free(state->why);
 }
 
-/* ---- In words ---- */
+/* ---- Descriptions ---- */
 
 static bool same(const char *a, const char *b)
 {
@@ -545,10 +544,10 @@ static bool same(const char *a, const char *b)
  * state_is_current() - find out whether the loaded module is the installed one
  * @state: the state
  *
- * The version and a hash of the source, which does not contain the version (modpost), must be the
- * same.
+ * Both the version and the hash of the source must be equal, because the hash does not include the
+ * version (modpost).
  *
- * Return: true if it is.
+ * Return: true if it is the same module.
  */
 bool state_is_current(const struct state *state)
 {
@@ -560,7 +559,7 @@ bool state_is_current(const struct state *state)
  * state_logging() - say whether connections are logged
  * @state: the state
  *
- * Return: a part of a sentence.
+ * Return: the description, as a part of a sentence.
  */
 const char *state_logging(const struct state *state)
 {
@@ -588,7 +587,7 @@ static const char *what_is_lost(const struct names *bypassed)
  * state_describe() - describe the state of the livepatch
  * @state: the state
  *
- * Return: a part of a sentence; free it.
+ * Return: the description, as a part of a sentence. The caller frees it.
  */
 char *state_describe(const struct state *state)
 {

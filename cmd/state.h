@@ -25,13 +25,13 @@ enum patch_state {
 	UNKNOWN, NOT_LOADED, REPLACED, DISABLED, PATCHING, UNPATCHING, BYPASSED, ENABLED,
 };
 
-/* Where a file says 0 or 1 */
+/* The content of a file that holds 0 or 1 */
 enum setting { IS_UNKNOWN, IS_ABSENT, IS_OFF, IS_ON };
 
 /**
- * struct names - some names
+ * struct names - a list of names
  * @name: the names
- * @count: how many
+ * @count: number of names
  */
 struct names {
 	char **name;
@@ -41,11 +41,11 @@ struct names {
 /**
  * struct installed - the module that modprobe would load, from libkmod
  * @path: its file, or NULL if there is none
- * @livepatch: whether it is the livepatch, and not unsupported.c
+ * @livepatch: whether it is the livepatch, and not the module in unsupported.c
  * @version: its version
- * @srcversion: a hash of its source, without the version
- * @description: what it says about itself
- * @signer: who signed it, or NULL
+ * @srcversion: hash of its source, which does not include the version
+ * @description: its description
+ * @signer: name of its signer, or NULL
  * @key: serial number of the signer's certificate, as AA:BB:CC, or NULL
  */
 struct installed {
@@ -69,7 +69,7 @@ struct installed {
  * @bypassed: the bypassed functions
  * @logging: the switch
  * @logging_error: errno, if @logging is unknown
- * @counter: the counters; NULL where there is none
+ * @counter: values of the counters, or NULL if a counter cannot be read
  * @event: the trace event
  * @event_error: errno, if @event is unknown
  */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * status: the state as text for people, as JSON, and for Prometheus. All three show one struct.
+ * status: print the state as text for people, as JSON, and for Prometheus. All three forms show the
+ * same struct.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -101,7 +102,7 @@ static void print_text(const struct state *state)
 
 /* ---- JSON ---- */
 
-/* JSON is UTF-8, and jansson accepts nothing else. */
+/* jansson accepts only UTF-8, so escape other bytes. */
 static json_t *json_text(const char *text)
 {
 	json_t *json;
@@ -159,7 +160,7 @@ static json_t *json_counters(const struct state *state)
 	return object;
 }
 
-/* One member to a line, as it has always been */
+/* Print one member per line, like earlier versions. */
 static void print_member(const char *name, json_t *value, const char *end)
 {
 	printf("  \"%s\": ", name);
@@ -204,7 +205,7 @@ static void print_metric(const char *type, const char *name, const char *value, 
 	       name, help, name, type, name, value);
 }
 
-/* A metric whose value is unknown is left out. */
+/* Omit metrics whose value is unknown. */
 static void print_prometheus(const struct state *state)
 {
 	static const char * const help[] = {
@@ -240,7 +241,7 @@ int do_status(enum format format)
 	int ret = EXIT_NOT_ACTIVE;
 
 	state_read_kernel(&state);
-	/* Prometheus asks often, and for nothing that needs libkmod. */
+	/* The metrics are printed often, and do not need libkmod. */
 	if (format != PROMETHEUS)
 		state_read_installed(&state);
 	if (format == TEXT)

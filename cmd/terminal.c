@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The terminal, as terminfo(5) describes it.
+ * Control the terminal, with terminfo(5).
  */
 #include <curses.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 static bool is_known;	/* terminfo knows the terminal */
 
 /**
- * terminal_init() - find out what kind of terminal standard output is, if it is one
+ * terminal_init() - find out the type of the terminal, if standard output is one
  */
 void terminal_init(void)
 {
@@ -23,7 +23,7 @@ void terminal_init(void)
 	is_known = isatty(STDOUT_FILENO) && setupterm(NULL, STDOUT_FILENO, &error) == OK;
 }
 
-/* Returns a string that controls the terminal, or NULL. */
+/* Returns a control string of the terminal, or NULL if it does not have this one. */
 static const char *capability(const char *name)
 {
 	const char *text = is_known ? tigetstr(name) : NULL;
@@ -39,7 +39,7 @@ static int put(int c)
 /**
  * terminal_clear() - clear the screen, and move the cursor to its first line
  *
- * Return: false if this is no terminal, or one that cannot do so, such as TERM=dumb.
+ * Return: false if this is not a terminal, or if it cannot be cleared, such as TERM=dumb.
  */
 bool terminal_clear(void)
 {
@@ -58,8 +58,8 @@ bool terminal_clear(void)
 
 /**
  * terminal_size() - get the size of the terminal
- * @height: where to store the number of lines, or 0 if this is no terminal
- * @width: where to store the number of columns, or 0 if this is no terminal
+ * @height: where to store the number of lines, or 0 if this is not a terminal
+ * @width: where to store the number of columns, or 0 if this is not a terminal
  */
 void terminal_size(int *height, int *width)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The terminal.
+ * Control the terminal.
  */
 #ifndef TERMINAL_H
 #define TERMINAL_H

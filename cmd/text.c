@@ -18,7 +18,7 @@ static bool utf8;
 /**
  * text_init() - look up the encoding of the terminal
  *
- * Call it after setlocale(). Before, only ASCII counts as printable.
+ * Call this function after setlocale(). Until then, only ASCII is printable.
  */
 void text_init(void)
 {
@@ -31,8 +31,8 @@ void text_init(void)
  * @length: its length, at least 1
  * @code: where to store the character
  *
- * Return: the length of the character, or 0 if it is not UTF-8: truncated, too long for its
- * value, a surrogate, or above U+10FFFF.
+ * Return: the length of the character, or 0 if it is not valid UTF-8: truncated, overlong, a
+ * surrogate, or above U+10FFFF.
  */
 size_t text_character(const char *text, size_t length, unsigned int *code)
 {
@@ -65,21 +65,21 @@ static const struct range {
 	{ 0x0080, 0x00a0 },	/* C1, no-break space */
 	{ 0x00ad, 0x00ad },	/* soft hyphen */
 	{ 0x0590, 0x08ff },	/* right to left */
-	{ 0x115f, 0x1160 },	/* fillers of Hangul */
+	{ 0x115f, 0x1160 },	/* Hangul fillers */
 	{ 0x1680, 0x1680 },	/* a space */
 	{ 0x17b4, 0x17b5 },	/* invisible vowels */
 	{ 0x180b, 0x180f },	/* variation selectors, a separator */
-	{ 0x2000, 0x200f },	/* spaces, joiners, marks of direction */
+	{ 0x2000, 0x200f },	/* spaces, joiners, direction marks */
 	{ 0x2028, 0x202f },	/* separators, embedding and override */
 	{ 0x205f, 0x206f },	/* spaces, isolates */
-	{ 0x2800, 0x2800 },	/* the blank of Braille */
+	{ 0x2800, 0x2800 },	/* blank Braille pattern */
 	{ 0x3000, 0x3000 },	/* a space */
-	{ 0x3164, 0x3164 },	/* a filler of Hangul */
+	{ 0x3164, 0x3164 },	/* Hangul filler */
 	{ 0xe000, 0xf8ff },	/* private use */
 	{ 0xfb1d, 0xfdff },	/* right to left */
 	{ 0xfe00, 0xfe0f },	/* variation selectors */
 	{ 0xfe70, 0xfeff },	/* right to left, byte order mark */
-	{ 0xffa0, 0xffa0 },	/* a filler of Hangul */
+	{ 0xffa0, 0xffa0 },	/* Hangul filler */
 	{ 0xfff0, 0xfffb },	/* specials, but not the replacement character */
 	{ 0x10800, 0x10fff },	/* right to left */
 	{ 0x1e800, 0x1efff },	/* right to left */
@@ -185,7 +185,7 @@ int text_width(const char *text)
 }
 
 /**
- * text_cut() - shorten a text that does not fit
+ * text_cut() - truncate a text that does not fit
  * @text: the text, from text_safe()
  * @columns: the number of available columns, at least 1
  *

@@ -8,16 +8,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/** define TEXT_ROOM - bytes that text_safe() needs for @length bytes, with the NUL */
+/** define TEXT_ROOM - room that text_safe() needs for @length bytes, including the NUL */
 #define TEXT_ROOM(length)	(6 * (length) + 1)
 
 /** enum text_form - how text_safe() escapes unsafe characters */
 enum text_form {
-	/** @TEXT_PLAIN: each byte as \xNN; so are backslashes, and spaces at either end */
+	/** @TEXT_PLAIN: each byte as \xNN; also backslashes, and leading and trailing spaces */
 	TEXT_PLAIN,
 	/** @TEXT_LINE: each byte as \xNN */
 	TEXT_LINE,
-	/** @TEXT_JSON: the text is JSON: each character as \uNNNN */
+	/** @TEXT_JSON: each character as \uNNNN; the text is JSON */
 	TEXT_JSON,
 };
 

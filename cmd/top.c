@@ -2,9 +2,9 @@
 /*
  * top - show which processes connect where, sorted by count; see tcp-connect-logger(8)
  *
- * The kernel counts with hist triggers on the trace event, in our own trace instance
- * (Documentation/trace/histogram.rst). If it does not accept trace events from a livepatch,
- * this program counts the records in the log.
+ * The kernel counts the connections with hist triggers on the trace event, in a trace instance of
+ * our own (Documentation/trace/histogram.rst). If the kernel does not accept trace events from a
+ * livepatch, this program counts the records in the log.
  */
 #include <errno.h>
 #include <libsmartcols.h>
@@ -39,7 +39,7 @@ static const char usage[] =
 	"                      event or a journal\n"
 	"  --help, -h          show this help\n";
 
-static unsigned long long missed;	/* connections or log lines that are in no row */
+static unsigned long long missed;	/* connections and log lines that no row counts */
 
 /* ---- The kernel's histograms ---- */
 
@@ -47,7 +47,7 @@ static unsigned long long missed;	/* connections or log lines that are in no row
 #define EVENT "tcp_connect"
 
 /*
- * A trigger takes at most three keys (TRACING_MAP_KEYS_MAX), and an IPv6 address needs two.
+ * A trigger can have at most three keys (TRACING_MAP_KEYS_MAX), and an IPv6 address needs two.
  * So a separate trigger collects the ports of IPv6 addresses.
  */
 static const char * const triggers[] = {
@@ -56,7 +56,7 @@ static const char * const triggers[] = {
 	"hist:keys=daddr6_hi,daddr6_lo,dport:size=16384 if family == 10",
 };
 
-/* An IPv6 address and a port that was connected to. */
+/* An IPv6 address and a port, to which there was a connection */
 struct port {
 	unsigned char addr[sizeof(struct in6_addr)];
 	unsigned int port;
@@ -64,13 +64,13 @@ struct port {
 
 static struct port *ports;
 static size_t nr_ports;
-static bool all_ports;	/* the kernel had room for all of them */
+static bool all_ports;	/* the kernel had room for all ports */
 
 #define INSTANCE "tcp-connect-logger-"
 
 static struct tracefs_instance *instance;
 
-/* Remove the instance of a top that was killed. */
+/* Remove the trace instance that a killed top process left behind. */
 static int remove_dead(const char *name, void *context)
 {
 	struct tracefs_instance *dead;
@@ -87,7 +87,7 @@ static int remove_dead(const char *name, void *context)
 	return 0;
 }
 
-/* This also removes its triggers (__remove_instance() in kernel/trace/trace.c). */
+/* This also removes the triggers (__remove_instance() in kernel/trace/trace.c). */
 static void remove_instance(void)
 {
 	if (tracefs_instance_destroy(instance))
@@ -136,7 +136,7 @@ static void read_histograms(void)
 	free(text);
 }
 
-/* The port of an IPv6 address, or "*" unless it is known that there is exactly one. */
+/* Returns the port of an IPv6 address, or "*" unless there is known to be exactly one. */
 static const char *port_of(const struct record *record)
 {
 	static char text[sizeof("65535")];
@@ -163,8 +163,8 @@ static void count_message(const struct message *message)
 }
 
 /*
- * Count what has been logged until now: also if that was more than could be read in the time of a
- * table. Returns false if the program has to end.
+ * Count all connections that have been logged until now, even if this takes longer than the
+ * interval. Returns false if the program must end.
  */
 static bool read_log(struct source *source)
 {
@@ -174,7 +174,7 @@ static bool read_log(struct source *source)
 
 	while (source_next(source, &message)) {
 		count_message(&message);
-		/* Limited, so that signals are checked now and then. */
+		/* Check for signals regularly. */
 		if (++n % 1000 == 0 && !source_wait(source, 0))
 			return false;
 		if (message.usec > now)
@@ -189,7 +189,7 @@ enum { COUNT, NEW, COMM, DESTINATION, NR_COLUMNS };
 
 static const struct {
 	const char *name;
-	int width;	/* if the output is no terminal */
+	int width;	/* if the output is not a terminal */
 	int flags;
 } columns[NR_COLUMNS] = {
 	[COUNT] = { "COUNT", 10, SCOLS_FL_RIGHT | SCOLS_FL_STRICTWIDTH },
@@ -198,7 +198,7 @@ static const struct {
 	[DESTINATION] = { "DESTINATION", 0, 0 },
 };
 
-/* Texts of a row */
+/* The texts of a row */
 struct cells {
 	char text[NR_COLUMNS][TEXT_ROOM(DESTINATION_LEN)];
 };
@@ -222,7 +222,7 @@ static void fill_cells(struct cells *cells, const struct row *row)
 
 /*
  * Set the widths of the columns. On a terminal of @width columns, a row must not take more than
- * one line: the name is shortened first, but not below 8 columns, then the destination.
+ * one line. So reduce the name first, but not below 8 columns, and then the destination.
  */
 static void set_widths(int widths[NR_COLUMNS], const struct cells *cells, size_t number, int width)
 {
@@ -255,7 +255,7 @@ static void draw(struct cells *cells, size_t number, int width)
 	char *text = NULL;
 
 	set_widths(widths, cells, number, width);
-	if (!table || scols_table_enable_noencoding(table, 1))	/* they are safe already */
+	if (!table || scols_table_enable_noencoding(table, 1))	/* the texts are safe already */
 		die(EXIT_FAILED, "cannot make a table");
 	scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
 	for (int i = 0; i < NR_COLUMNS; i++)
@@ -304,7 +304,7 @@ static void show(void)
 
 	rows_sort();
 	terminal_size(&height, &width);
-	/* Above the rows are three lines, and below them is the cursor. */
+	/* There are three lines above the rows, and the cursor is below them. */
 	if (height)
 		height = height > 5 ? height - 4 : 1;
 	if (height && shown > (size_t)height)
@@ -325,7 +325,7 @@ static void show(void)
 	io_flush();
 }
 
-/* Count for @interval milliseconds. Returns false if the program has to end. */
+/* Count for @interval milliseconds. Returns false if the program must end. */
 static bool until_next(struct source *source, int interval)
 {
 	unsigned long long now = clock_usec(CLOCK_MONOTONIC), end = now + interval * 1000ULL;

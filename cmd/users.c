@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Names of users. A lookup may ask a server, which can take long. So a thread makes it, and the
- * reader of the log waits for the thread only for a moment. The answers are kept for a while: a
- * lookup may make a connection, which is logged too.
+ * Look up the names of users. A lookup may query a server, which can take a long time. So a
+ * separate thread does the lookups, and the reader of the log waits for it only briefly. The
+ * answers are kept for some time, because a lookup may make a connection, which is logged, too.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -22,12 +22,12 @@ static unsigned long long keep_found = 600000000;
 static unsigned long long keep_missing = 30000000;
 
 /**
- * struct user - what is known of a user
+ * struct user - the last answer about a user
  * @uid: the user
  * @until: when to look it up again, by CLOCK_MONOTONIC; 0 before the first lookup
- * @wanted: whether the thread has to look it up
+ * @wanted: whether the thread must look it up
  * @found: whether there is such a user
- * @name: its name
+ * @name: name of the user
  */
 struct user {
 	uid_t uid;
@@ -36,14 +36,14 @@ struct user {
 	char name[USER_LEN];
 };
 
-/* A user takes the place of another one with the same remainder. */
+/* The index is the user ID modulo NR_USERS. A user replaces another one with the same index. */
 static struct user users[NR_USERS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t question = PTHREAD_COND_INITIALIZER;
-static pthread_cond_t answer;	/* counts by CLOCK_MONOTONIC */
-static bool is_slow;		/* the thread has not answered in time, and is still at it */
+static pthread_cond_t answer;	/* its timeout is by CLOCK_MONOTONIC */
+static bool is_slow;		/* the thread has not answered in time, and is still busy */
 
-/* Look up a user. Returns false if there is none, or if it cannot be looked up now. */
+/* Look up a user. Returns false if there is no such user, or if the lookup fails. */
 static bool look_up(uid_t uid, char name[USER_LEN])
 {
 	struct passwd user, *found = NULL;
@@ -88,7 +88,7 @@ static void *look_up_users(void *unused)
 		pthread_mutex_lock(&lock);
 
 		is_slow = false;
-		if (user->uid != uid)	/* another one has taken its place */
+		if (user->uid != uid)	/* another user has replaced it */
 			continue;
 		user->found = found;
 		user->until = clock_usec(CLOCK_MONOTONIC) + (found ? keep_found : keep_missing);
@@ -109,7 +109,7 @@ static void start_thread(void)
 	pthread_cond_init(&answer, &attributes);
 	pthread_condattr_destroy(&attributes);
 	if (pthread_create(&thread, NULL, look_up_users, NULL))
-		is_slow = true;		/* for ever */
+		is_slow = true;		/* there is no thread, so never wait */
 	else
 		pthread_detach(thread);
 }
@@ -131,7 +131,7 @@ static void wait_for_answer(struct user *user, unsigned long long now)
  * @uid: the user
  * @name: where to store the name
  *
- * If the lookup takes longer than a moment, the name is missing until there is an answer.
+ * If the lookup takes too long, this function returns without a name until there is an answer.
  *
  * Return: true if there is a name.
  */
@@ -149,7 +149,7 @@ bool user_name(uid_t uid, char name[USER_LEN])
 	if (user->until <= now) {
 		user->wanted = true;
 		pthread_cond_signal(&question);
-		/* An old name will do meanwhile. */
+		/* If there is an old name, use it until there is an answer. */
 		if (!user->found && !is_slow)
 			wait_for_answer(user, now);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Names of users.
+ * Look up the names of users.
  */
 #ifndef USERS_H
 #define USERS_H
@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/** define USER_LEN - size of the longest name with its NUL; longer ones are cut */
+/** define USER_LEN - size of the longest name and its NUL; longer names are truncated */
 #define USER_LEN	257
 
 bool user_name(uid_t uid, char name[USER_LEN]);

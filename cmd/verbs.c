@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The one table of verbs and options, in the order in which people read it.
+ * The table of all verbs and options, in the order of --help.
  *
- * Nothing else is in this file, because the program that writes the completions contains it too.
+ * This file contains nothing else, because the program that writes the completions also uses it.
  */
 #include <stddef.h>
 
@@ -56,7 +56,7 @@ const struct option_info options[] = {
 	{ "fallback", ON(RELOAD), "FILE", A_FILE,
 	  "reload: load this module if the installed one does not load" },
 
-	/* follow and top have a --help of their own. */
+	/* follow and top have their own --help, which describes these options. */
 	{ "comm", ON(FOLLOW), "PATTERN", ANY_WORD, NULL },
 	{ "json", ON(FOLLOW), NULL, NOTHING, NULL },
 	{ "net", ON(FOLLOW), "NETWORK", ANY_WORD, NULL },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The one table of verbs and options. Dispatch, --help and the completions come from it.
+ * The table of all verbs and options. Dispatch, --help and the completions use it.
  */
 #ifndef VERBS_H
 #define VERBS_H
@@ -16,16 +16,16 @@ struct verb_info {
 	const char *name, *help;
 };
 
-/* What the shell may offer as an option's argument */
+/* The type of an option's argument, which determines what a shell completes */
 enum argument_kind { NOTHING, ANY_WORD, A_FILE, A_USER };
 
 /**
  * struct option_info - an option
  * @name: its name, without the dashes
  * @verbs: bit mask of the verbs that take it
- * @argument: what its argument is called in --help, or NULL
- * @kind: what its argument is
- * @help: what it does; a newline begins a new line of --help
+ * @argument: name of its argument in --help, or NULL if it has none
+ * @kind: type of its argument
+ * @help: what it does, with a newline between lines, or NULL if only the verb's --help describes it
  */
 struct option_info {
 	const char *name;
@@ -38,7 +38,7 @@ struct option_info {
 /**
  * struct example - an example in --help
  * @command: the arguments
- * @help: what that does
+ * @help: what the example does
  */
 struct example {
 	const char *command, *help;
@@ -48,7 +48,7 @@ extern const struct verb_info verbs[NR_VERBS];
 extern const struct option_info options[];
 extern const struct example examples[];
 
-/* The verbs; these two parse their own options. */
+/* These two verbs parse their own options. */
 int do_follow(int argc, char **argv);
 int do_top(int argc, char **argv);
 
