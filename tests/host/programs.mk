@@ -47,11 +47,11 @@ tools:
 
 # Check that the linker finds all functions that cmd/lazy.c loads.
 linked:
-	$(MAKE) $(dir)/tools/linked build=$(dir)/tools
+	$(MAKE) $(dir)/tools/linked build=$(dir)/tools CFLAGS=-O0
 
 kmsg:
 	$(MAKE) tools build=$(dir)/kmsg CPPFLAGS=$(kmsg) CFLAGS="-O1 -g -Werror $(sanitize)" \
 		LDFLAGS="$(sanitize)"
 
 valgrind:
-	$(MAKE) tools build=$(dir)/valgrind CPPFLAGS=$(kmsg) CFLAGS="-O1 -g -Werror"
+	$(MAKE) tools build=$(dir)/valgrind CPPFLAGS=$(kmsg) CFLAGS="-O0 -g -Werror"
