@@ -82,9 +82,8 @@ tools_cflags = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wmissing-prototypes \
 	-ffile-prefix-map=$(CURDIR)=. -DVERSION='"$(VERSION)"' \
 	-DMAINTAIN='"$(libexecdir)/$(NAME)/maintain"' -pthread
 tools_needs = jansson libkmod libsystemd libtracefs smartcols tinfo
-tools_headers = $(wildcard cmd/*.h)
 # completions.c is a separate program.
-tools_sources = $(filter-out cmd/completions.c cmd/lazy.c,$(wildcard cmd/*.c))
+objects = $(patsubst cmd/%.c,$(build)/%.o,$(filter-out cmd/completions.c cmd/lazy.c,$(wildcard cmd/*.c)))
 # The build runs completions, so a cross-compiler must not compile it.
 CC_FOR_BUILD ?= cc
 
@@ -95,16 +94,17 @@ tools-libraries:
 		{ echo 'install the missing libraries; in Debian: libjansson-dev libkmod-dev libncurses-dev libsmartcols-dev libsystemd-dev libtraceevent-dev libtracefs-dev'; exit 1; }
 	@mkdir -p $(build)
 
+$(build)/%.o: cmd/%.c $(wildcard cmd/*.h) | tools-libraries
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(tools_cflags) $$(pkg-config --cflags $(tools_needs)) -c -o $@ $<
+
 # lazy.c loads the libraries at run time, so do not link with them.
-$(build)/$(NAME): cmd/lazy.c $(tools_sources) $(tools_headers) | tools-libraries
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(tools_cflags) $(LDFLAGS) -o $@ $(filter %.c,$^) \
-		$$(pkg-config --cflags $(tools_needs)) -ldl
+$(build)/$(NAME): $(objects) $(build)/lazy.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ -ldl
 
 # The same program without lazy.c. It is never run. The linker checks that the libraries have
 # the functions that lazy.c loads, and dpkg-shlibdeps finds the packages of the libraries.
-$(build)/linked: $(tools_sources) $(tools_headers) | tools-libraries
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(tools_cflags) $(LDFLAGS) -o $@ $(filter %.c,$^) \
-		-Wl,--as-needed $$(pkg-config --cflags --libs $(tools_needs))
+$(build)/linked: $(objects)
+	$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^ -Wl,--as-needed $$(pkg-config --libs $(tools_needs))
 
 $(build)/completions: cmd/completions.c cmd/verbs.c cmd/verbs.h
 	@mkdir -p $(build)
