@@ -34,12 +34,12 @@ wait_until 60 transition_over $patch
 run "echo 1 > $switch"
 run "curl -s http://127.0.0.1/; curl -s http://192.0.2.80/; curl -sS http://192.0.2.80:8080/"
 run "setpriv --reuid nobody --regid nogroup --clear-groups curl -s http://192.0.2.80/"
-run "journalctl -k -g 'tcp_connect_logger: pid' -o cat"
-lines=$(journalctl -k -g 'tcp_connect_logger: pid' -o cat | wc -l)
+run "journalctl -k SYSLOG_FACILITY=0 -g '^tcp_connect_logger: pid=' -o cat"
+lines=$(journalctl -k SYSLOG_FACILITY=0 -g '^tcp_connect_logger: pid=' -o cat | wc -l)
 run "echo 0 > $switch"
 run "curl -s http://192.0.2.80/"
-run "journalctl -k -g 'tcp_connect_logger: pid' -o cat | tail -n +$((lines + 1))   # nothing new"
-quiet=$(journalctl -k -g 'tcp_connect_logger: pid' -o cat | wc -l)
+run "journalctl -k SYSLOG_FACILITY=0 -g '^tcp_connect_logger: pid=' -o cat | tail -n +$((lines + 1))   # nothing new"
+quiet=$(journalctl -k SYSLOG_FACILITY=0 -g '^tcp_connect_logger: pid=' -o cat | wc -l)
 run "apt-get purge -q -y -o Dpkg::Use-Pty=0 tcp-connect-logger-dkms"
 run "lsmod | grep tcp_connect_logger; ls $switch; dkms status"
 echo
