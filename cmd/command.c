@@ -30,6 +30,20 @@ static void *must(void *memory)
 }
 
 /**
+ * vformat_text() - format a string of any length
+ * @format: as for vprintf(3)
+ * @args: as for vprintf(3)
+ *
+ * Return: the string. The caller frees it.
+ */
+char *vformat_text(const char *format, va_list args)
+{
+	char *text;
+
+	return must(vasprintf(&text, format, args) < 0 ? NULL : text);
+}
+
+/**
  * format_text() - format a string of any length
  * @format: as for printf(3)
  *
@@ -39,12 +53,11 @@ char *format_text(const char *format, ...)
 {
 	char *text;
 	va_list args;
-	int length;
 
 	va_start(args, format);
-	length = vasprintf(&text, format, args);
+	text = vformat_text(format, args);
 	va_end(args);
-	return must(length < 0 ? NULL : text);
+	return text;
 }
 
 /**
@@ -58,8 +71,7 @@ void set_text(char **to, const char *format, ...)
 
 	free(*to);
 	va_start(args, format);
-	if (vasprintf(to, format, args) < 0)
-		*to = must(NULL);
+	*to = vformat_text(format, args);
 	va_end(args);
 }
 
@@ -74,6 +86,15 @@ char *copy_text(const char *text)
 	return text ? must(strdup(text)) : NULL;
 }
 
+static char *escape(const char *bytes, enum text_form form)
+{
+	size_t length = strlen(bytes);
+	char *text = must(malloc(TEXT_ROOM(length)));
+
+	text_safe(bytes, length, form, text);
+	return text;
+}
+
 /**
  * safe() - make a string safe for a terminal
  * @bytes: the string, which may contain any bytes
@@ -82,22 +103,13 @@ char *copy_text(const char *text)
  */
 char *safe(const char *bytes)
 {
-	size_t length = strlen(bytes);
-	char *text = must(malloc(TEXT_ROOM(length)));
-
-	text_safe(bytes, length, TEXT_PLAIN, text);
-	return text;
+	return escape(bytes, TEXT_PLAIN);
 }
 
 static void print_sentence(FILE *to, const char *format, va_list args)
 {
-	char *text, *printable;
-	size_t length;
+	char *text = vformat_text(format, args), *printable = escape(text, TEXT_LINE);
 
-	text = must(vasprintf(&text, format, args) < 0 ? NULL : text);
-	length = strlen(text);
-	printable = must(malloc(TEXT_ROOM(length)));
-	text_safe(text, length, TEXT_LINE, printable);
 	fprintf(to, NAME ": %s\n", printable);
 	free(printable);
 	free(text);
@@ -171,7 +183,7 @@ char *read_text(const char *path, ...)
 	int fd, error;
 
 	va_start(args, path);
-	name = must(vasprintf(&name, path, args) < 0 ? NULL : name);
+	name = vformat_text(path, args);
 	va_end(args);
 	fd = open(name, O_RDONLY | O_CLOEXEC);
 	free(name);
@@ -234,7 +246,7 @@ int is_there(const char *path, ...)
 	int ret;
 
 	va_start(args, path);
-	name = must(vasprintf(&name, path, args) < 0 ? NULL : name);
+	name = vformat_text(path, args);
 	va_end(args);
 	ret = stat(name, &info);
 	free(name);

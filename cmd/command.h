@@ -5,6 +5,7 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <time.h>
@@ -35,6 +36,7 @@ void pr_err(const char *format, ...) __printf(1, 2);
 void die(enum exit_status status, const char *format, ...) __printf(2, 3) __attribute__((noreturn));
 void die_errno(const char *what) __attribute__((noreturn));
 
+char *vformat_text(const char *format, va_list args) __printf(1, 0);
 char *format_text(const char *format, ...) __printf(1, 2);
 void set_text(char **to, const char *format, ...) __printf(2, 3);
 char *copy_text(const char *text);

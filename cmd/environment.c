@@ -88,11 +88,9 @@ bool may_use_modules(void)
  */
 bool modules_are_disabled(void)
 {
-	char *text = read_text("/proc/sys/kernel/modules_disabled");
-	bool disabled = text && !strcmp(text, "1");
+	int error;
 
-	free(text);
-	return disabled;
+	return setting_read("/proc/sys/kernel/modules_disabled", &error) == IS_ON;
 }
 
 /* Returns the lockdown mode, "integrity" or "confidentiality", or NULL. The caller frees it. */

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "command.h"
-#include "io.h"
 #include "kmsg.h"
 
 /* Tests define another file. */

@@ -28,10 +28,8 @@ static void *find(const char *library, const char *function)
 	void *handle = dlopen(library, RTLD_NOW | RTLD_GLOBAL), *symbol;
 
 	symbol = handle ? dlsym(handle, function) : NULL;
-	if (!symbol) {
-		pr_err("%s", dlerror());
-		exit(EXIT_FAILED);
-	}
+	if (!symbol)
+		die(EXIT_FAILED, "%s", dlerror());
 	return symbol;
 }
 

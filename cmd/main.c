@@ -116,11 +116,9 @@ static void wrong_usage(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&sentence, format, args) < 0)
-		exit(EXIT_FAILED);
+	sentence = vformat_text(format, args);
 	va_end(args);
-	pr_err("%s. See: " NAME " --help", sentence);
-	exit(EXIT_USAGE);
+	die(EXIT_USAGE, "%s. See: " NAME " --help", sentence);
 }
 
 static int verb_of(const char *name)

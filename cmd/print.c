@@ -9,7 +9,6 @@
 #include <time.h>
 
 #include "command.h"
-#include "io.h"
 #include "print.h"
 #include "text.h"
 #include "users.h"

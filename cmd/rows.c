@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "command.h"
-#include "io.h"
 #include "rows.h"
 
 /* More rows than the kernel's histograms can fill: two histograms of 16384 rows */

@@ -4,6 +4,7 @@
  * kernel's lines, read them from /dev/kmsg.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "io.h"
 #include "kmsg.h"
 #include "source.h"
+#include "state.h"
 
 /* Time in which the journal must return a line that is in /dev/kmsg, in microseconds */
 #define PATIENCE 5000000ULL
@@ -195,14 +197,11 @@ static bool journal_is_blind(struct source *source)
 /* Returns the number of records that the module has logged, or 0 if it is unknown. */
 static unsigned long long count_logged(void)
 {
-	FILE *file = fopen("/sys/kernel/tcp_connect_logger/logged", "re");
+	char *text = read_text(FILES "/logged");
 	unsigned long long count = 0;
 
-	if (file) {
-		if (fscanf(file, "%llu", &count) != 1)
-			count = 0;
-		fclose(file);
-	}
+	take_number(text, ULLONG_MAX, &count);
+	free(text);
 	return count;
 }
 
@@ -265,12 +264,9 @@ static bool journal_is_forbidden(void)
 
 static bool dmesg_is_restricted(void)
 {
-	FILE *file = fopen("/proc/sys/kernel/dmesg_restrict", "re");
-	bool restricted = file && fgetc(file) == '1';
+	int error;
 
-	if (file)
-		fclose(file);
-	return restricted;
+	return setting_read("/proc/sys/kernel/dmesg_restrict", &error) == IS_ON;
 }
 
 /* Print why the log cannot be read, and exit. */
@@ -419,13 +415,11 @@ void source_close(struct source *source)
  */
 void say_state(bool logging_matters)
 {
-	FILE *file = fopen("/sys/kernel/tcp_connect_logger/enabled", "re");
-	int on = file ? fgetc(file) : EOF;
+	int error;
+	enum setting logging = setting_read(SWITCH, &error);
 
-	if (file)
-		fclose(file);
-	if (on == EOF)
+	if (logging == IS_ABSENT || logging == IS_UNKNOWN)
 		pr_err("the livepatch is not active; see: tcp-connect-logger status");
-	else if (on == '0' && logging_matters)
+	else if (logging == IS_OFF && logging_matters)
 		pr_err("logging is off; to switch it on: tcp-connect-logger enable");
 }

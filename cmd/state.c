@@ -109,8 +109,14 @@ struct names list_directory(const char *path)
 
 /* ---- The livepatches ---- */
 
-/* Read "0" or "1" from a file, which may be missing. */
-static enum setting read_setting(const char *path, int *error)
+/**
+ * setting_read() - read "0" or "1" from a file, which may be missing
+ * @path: its path
+ * @error: where to store errno, or 0
+ *
+ * Return: the setting, or IS_ABSENT or IS_UNKNOWN.
+ */
+enum setting setting_read(const char *path, int *error)
 {
 	char *text = read_text("%s", path);
 	enum setting setting = IS_UNKNOWN;
@@ -135,7 +141,7 @@ static enum setting patch_file(const char *patch, const char *file)
 	enum setting setting;
 	int error;
 
-	setting = read_setting(path, &error);
+	setting = setting_read(path, &error);
 	free(path);
 	errno = error;
 	return setting;
@@ -345,7 +351,7 @@ static void read_kernel(struct state *state)
 		state->srcversion = read_text(SYS_MODULE "/srcversion");
 		state->event = read_event(&state->event_error);
 	}
-	state->logging = read_setting(SWITCH, &state->logging_error);
+	state->logging = setting_read(SWITCH, &state->logging_error);
 	for (int i = 0; i < 3; i++)
 		state->counter[i] = read_text(FILES "/%s", counters[i]);
 }

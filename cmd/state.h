@@ -103,6 +103,8 @@ bool state_is_current(const struct state *state);
 char *state_describe(const struct state *state);
 const char *state_logging(const struct state *state);
 
+enum setting setting_read(const char *path, int *error);
+
 void installed_read(struct installed *installed, struct kmod_module *module);
 void installed_free(struct installed *installed);
 

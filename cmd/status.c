@@ -23,8 +23,7 @@ static void print_row(const char *name, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		exit(EXIT_FAILED);
+	text = vformat_text(format, args);
 	va_end(args);
 	printable = safe(text);
 	printf("%-11s%s\n", name, printable);
@@ -164,10 +163,8 @@ static json_t *json_counters(const struct state *state)
 static void print_member(const char *name, json_t *value, const char *end)
 {
 	printf("  \"%s\": ", name);
-	if (!value || json_dumpf(value, stdout, JSON_ENCODE_ANY)) {
-		pr_err("out of memory");
-		exit(EXIT_FAILED);
-	}
+	if (!value || json_dumpf(value, stdout, JSON_ENCODE_ANY))
+		die(EXIT_FAILED, "out of memory");
 	printf("%s\n", end);
 	json_decref(value);
 }

@@ -43,7 +43,6 @@ static unsigned long long missed;	/* connections and log lines that no row count
 
 /* ---- The kernel's histograms ---- */
 
-#define SYSTEM "tcp_connect_logger"
 #define EVENT "tcp_connect"
 
 /*
@@ -66,7 +65,7 @@ static struct port *ports;
 static size_t nr_ports;
 static bool all_ports;	/* the kernel had room for all ports */
 
-#define INSTANCE "tcp-connect-logger-"
+#define INSTANCE NAME "-"
 
 static struct tracefs_instance *instance;
 
@@ -107,7 +106,7 @@ static void make_instance(void)
 		die_errno("cannot create a trace instance");
 	atexit(remove_instance);
 	for (size_t i = 0; i < sizeof(triggers) / sizeof(*triggers); i++)
-		if (tracefs_event_file_append(instance, SYSTEM, EVENT, "trigger", triggers[i]) < 0)
+		if (tracefs_event_file_append(instance, MODULE, EVENT, "trigger", triggers[i]) < 0)
 			die_errno("cannot set a trigger");
 }
 
@@ -123,7 +122,7 @@ static void add_port(const unsigned char addr[16], unsigned int port)
 static void read_histograms(void)
 {
 	struct histogram histogram = { .connections = rows_add, .port = add_port };
-	char *text = tracefs_event_file_read(instance, SYSTEM, EVENT, "hist", NULL);
+	char *text = tracefs_event_file_read(instance, MODULE, EVENT, "hist", NULL);
 
 	if (!text)
 		die_errno("cannot read the kernel's histogram");
@@ -377,7 +376,7 @@ int do_top(int argc, char **argv)
 
 	terminal_init();
 	io_init();
-	if (!kmsg && tracefs_event_file_exists(NULL, SYSTEM, EVENT, "hist"))
+	if (!kmsg && tracefs_event_file_exists(NULL, MODULE, EVENT, "hist"))
 		make_instance();
 	else
 		source = source_open(kmsg);

@@ -12,7 +12,6 @@
 #include <time.h>
 
 #include "command.h"
-#include "io.h"
 #include "users.h"
 
 #define NR_USERS 1024
