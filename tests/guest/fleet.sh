@@ -131,6 +131,13 @@ probed() {
 	[ -s "/var/log/rig.$1" ]
 }
 
+# starts_reading NAME: start such an rsyslogd, and wait until it reads /dev/kmsg
+starts_reading() {
+	rm -f /var/log/rig.imkmsg
+	starts "$1"
+	reads imkmsg
+}
+
 # probe INPUT: print the rule that reads() relies on
 probe() {
 	rm -f "/var/log/rig.$1"
@@ -179,6 +186,13 @@ says() {
 
 has() {
 	grep -q -F -e "$1" $received
+}
+
+# logs COMM ADDRESS: switch logging on for one connection
+logs() {
+	echo 1 >$switch
+	connection -n "$1" blocking "$2" 9
+	echo 0 >$switch
 }
 
 # record_comes NAME ADDRESS: connect to the address, and check that the record arrives
@@ -245,9 +259,7 @@ by_the_journal() {
 # kill_gap: check that records arrive later if rsyslogd is not running when they are made
 kill_gap() {
 	systemctl stop syslog.socket rsyslog
-	echo 1 >$switch
-	connection -n gap blocking 198.51.100.9 9
-	echo 0 >$switch
+	logs gap 198.51.100.9
 	systemctl start syslog.socket rsyslog
 	succeeds "imjournal: no record is lost while rsyslogd restarts" wait_until 60 has '"198.51.100.9"'
 }
@@ -256,8 +268,7 @@ kill_gap() {
 by_imkmsg() {
 	{ echo 'module(load="imkmsg")'; probe imkmsg; cat $templates/rsyslog-sender.conf; } >/tmp/imkmsg.conf
 	configure imkmsg /etc/tcp-connect-logger /tmp/imkmsg.conf
-	starts imkmsg
-	reads imkmsg
+	starts_reading imkmsg
 	: >$received
 	all_come rsyslog "$1" collector_ends collector_starts
 	matches "rsyslog: a record has all members" \
@@ -306,12 +317,8 @@ refused() {
 	configure sender "/tmp/certificates.$1" /tmp/imkmsg.conf
 	rm -f /tmp/collector/messages /tmp/sender/messages
 	starts collector
-	rm -f /var/log/rig.imkmsg
-	starts sender
-	reads imkmsg
-	echo 1 >$switch
-	connection -n refused blocking 198.51.100.10 9
-	echo 0 >$switch
+	starts_reading sender
+	logs refused 198.51.100.10
 	succeeds "$1: the $3 reports the reason" wait_until 60 says "$3" "$4"
 	ends sender
 	ends collector
@@ -361,9 +368,7 @@ liar() {
 	configure liar /etc/tcp-connect-logger /tmp/liar.input /tmp/liar.conf
 	: >$received
 	starts collector
-	rm -f /var/log/rig.imkmsg
-	starts liar
-	reads imkmsg
+	starts_reading liar
 	echo '{"host":"other","from":"192.0.2.99","daddr":"198.51.100.11"}' >/dev/kmsg
 	succeeds "false sender: its objects arrive" wait_until 60 lines_received 2
 	ends liar
@@ -386,9 +391,7 @@ rotation() {
 	sed -i '/ collector.example$/s/^[^ ]*/127.0.0.1/' /etc/hosts
 	rm -f $received*
 	systemctl start rsyslog
-	rm -f /var/log/rig.imkmsg
-	starts imkmsg
-	reads imkmsg
+	starts_reading imkmsg
 	echo 1 >$switch
 	record_comes "before the rotation" 198.51.100.12
 	succeeds "rotation: logrotate succeeds" \
@@ -412,9 +415,7 @@ rotation() {
 # record_in_new_file: make another record, because rsyslogd acts on the signal only at the next
 # message; true if a record is in the new file
 record_in_new_file() {
-	echo 1 >$switch
-	connection -n genuine blocking 198.51.100.13 9
-	echo 0 >$switch
+	logs genuine 198.51.100.13
 	[ -s $received ]
 }
 

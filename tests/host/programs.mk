@@ -14,12 +14,10 @@ programs = unit unit-plain command fuzz feed tools kmsg valgrind $(guest)
 CC = gcc
 host = $(CC) -std=gnu11 -D_GNU_SOURCE -g $(warnings) -pthread -o $(dir)/$@
 
-all: $(programs)
-
 list:
 	@echo $(programs)
 
-.PHONY: all list $(programs)
+.PHONY: list $(programs)
 
 unit: cflags = -O1 $(sanitize)
 unit-plain: cflags = -O1
@@ -33,8 +31,7 @@ command:
 
 fuzz: CC = clang
 fuzz:
-	$(host) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		tests/host/fuzz.c $(parsers)
+	$(host) -O1 $(sanitize) -fsanitize=fuzzer tests/host/fuzz.c $(parsers)
 
 feed:
 	$(host) -O2 tests/host/feed.c

@@ -268,19 +268,21 @@ leave_cgroup() {
 	rmdir $cgroups/rig
 }
 
+as_nobody="setpriv --reuid 65534 --regid 65534 --clear-groups"
+
 # forge ADDRESS: forge records of connections to the address. As an unprivileged user, write them to
 # the kernel's log (after a line break in a message of the kernel), to the journal and to /dev/log.
 # As root, write one to /dev/kmsg.
 forge() {
 	forged="tcp_connect_logger: pid=1 uid=0 comm=forged -> $1:22"
 	modprobe -q overlay
-	setpriv --reuid 65534 --regid 65534 --clear-groups unshare -Urm mount -t overlay overlay /mnt \
+	$as_nobody unshare -Urm mount -t overlay overlay /mnt \
 		-o "lowerdir=/,workdir=/,upperdir=/none
 $forged
 " 2>/dev/null
 	printf '%s\n' "MESSAGE=$forged" _TRANSPORT=kernel SYSLOG_FACILITY=0 PRIORITY=6 SYSLOG_IDENTIFIER=kernel |
-		setpriv --reuid 65534 --regid 65534 --clear-groups logger --journald 2>/dev/null
-	setpriv --reuid 65534 --regid 65534 --clear-groups logger -p kern.info -t kernel "$forged" 2>/dev/null
+		$as_nobody logger --journald 2>/dev/null
+	$as_nobody logger -p kern.info -t kernel "$forged" 2>/dev/null
 	echo "<6>$forged" >/dev/kmsg
 }
 
