@@ -107,8 +107,8 @@ livepatch  $4
 logging    $5$counters$events" "$(echo "$output" | sed '/^counters/s/[0-9][0-9]*/N/g')"
 }
 
-# both FILE: print the name of the module's package FILE, and that of the command's package of the
-# same version
+# both FILE: print two file names: FILE, the package of the module, and the package of the command of
+# the same version
 both() {
 	case $1 in
 	*/versions/*) echo "$1 ${1%.*}.command.${1##*.}" ;;

@@ -2,7 +2,7 @@
 /*
  * command - unit tests of the command's pure functions, with inputs that no guest has
  *
- * The output has the same format as that of a test in a guest, see tests/rig/rig.sh.
+ * The program reports its results like a test in a guest, see tests/rig/rig.sh.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -12,8 +12,8 @@
  * the command is blocked in a write. With -w, feed sends no signal, but waits until the command
  * ends by itself.
  *
- * The exit status is that of the command, or 99 if the command does not end within 5 seconds. If
- * FEED_TIME is set, feed prints the CPU time of the command.
+ * feed exits with the status of the command, or with 99 if the command does not end within 5 seconds.
+ * If FEED_TIME is set, feed prints the CPU time of the command.
  */
 #include <errno.h>
 #include <fcntl.h>

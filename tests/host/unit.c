@@ -3,7 +3,7 @@
  * unit - unit tests: the module's pure functions, with bytes that no available kernel has, and the
  * functions of the command that parse and print records
  *
- * The output has the same format as that of a test in a guest, see tests/rig/rig.sh.
+ * The program reports its results like a test in a guest, see tests/rig/rig.sh.
  */
 #include <locale.h>
 #include <pthread.h>
