@@ -276,7 +276,8 @@ static int __init tcl_init(void)
 {
 	int ret;
 
-	static_assert(TCL_FENTRY_SIZE == MCOUNT_INSN_SIZE);
+	static_assert(TCL_FENTRY_SIZE == MCOUNT_INSN_SIZE,
+		      "fentry sites have a size in this kernel that this version of tcp-connect-logger does not know: look for a newer one");
 
 	ret = tcl_log_init();
 	if (ret)

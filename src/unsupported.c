@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * unsupported - the module that DKMS builds if the livepatch does not compile
+ * unsupported - the module that DKMS builds if the source rejects the kernel
  *
  * DKMS's kernel hooks pass a failed build on to dpkg and rpm, which leaves the
  * kernel's own package half installed. Before DKMS 3.0.11, the same happens with
