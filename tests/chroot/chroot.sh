@@ -9,6 +9,7 @@
 kernel=$1
 headers=/usr/src/linux-headers-$kernel
 version=$(dpkg-deb -f /payload/*.deb Version)
+version=${version%-*}	# without the revision of the packaging
 sources=/usr/src/tcp-connect-logger-$version
 
 # An argument for make, to build without BTF

@@ -10,6 +10,7 @@
 package=tcp-connect-logger-dkms tools=tcp-connect-logger
 deb=$(echo /payload/*-dkms_*.deb)
 version=$(dpkg-deb -f "$deb" Version)
+version=${version%-*}	# without the revision of the packaging
 kernel=$(uname -r)
 stage_file=/root/stage
 

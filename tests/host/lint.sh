@@ -10,7 +10,7 @@
 
 set -u
 dir=$1 dist=$3
-version=$(sed 's/.*(\([^)]*\)).*/\1/;q' debian/changelog)
+version=$(sed 's/.*(\([^-]*\)-.*/\1/;q' debian/changelog)
 deb=$(echo "$dist"/*-dkms_*.deb) tools_deb=$(echo "$dist"/tcp-connect-logger_*.deb)
 rpm=$(echo "$dist"/*.noarch.rpm) tools_rpm=$(echo "$dist"/*.x86_64.rpm) srpm=$(echo "$dist"/*.src.rpm)
 

@@ -135,15 +135,16 @@ copy_tree() {
 	tar -C "$top" --exclude=./.git --exclude=./build --exclude=./dist -c . | tar -C "$1" -x
 }
 
-# make_version VERSION [COMMAND]: in a copy of this tree, change the version, run COMMAND, and build
-# the packages: $work/versions/VERSION.deb and .rpm for the module, and VERSION.command.deb and .rpm
-# for the command
+# make_version VERSION[-REVISION] [COMMAND]: in a copy of this tree, change the version, run COMMAND,
+# and build the packages: $work/versions/VERSION.deb and .rpm for the module, and VERSION.command.deb
+# and .rpm for the command
 make_version() {
-	tree=$work/versions/$1.tree
+	tree=$work/versions/$1.tree revision=${1#*-}
 	copy_tree "$tree"
-	sed -i "1s/(.*)/($1)/" "$tree/debian/changelog"
+	[ "$revision" != "$1" ] || revision=1
+	sed -i "1s/(.*)/(${1%-*}-$revision)/" "$tree/debian/changelog"
 	(cd "$tree" && eval "${2-}")
-	make_package "$tree/out" "$tree" "deb rpm"
+	DEB_BUILD_OPTIONS=nocheck make_package "$tree/out" "$tree" "deb rpm debs=binary rpms=--nocheck"
 	cp "$deb" "$work/versions/$1.deb"
 	cp "$tree"/out/dist/tcp-connect-logger_*.deb "$work/versions/$1.command.deb"
 	cp "$tree"/out/dist/*.noarch.rpm "$work/versions/$1.rpm"
