@@ -18,18 +18,6 @@ shift 2
 # shellcheck source=tests/chroot/chroot.sh
 . /payload/chroot.sh
 
-# pretend NAME: make the headers of a kernel that does not exist, in $fake and $fake_common
-pretend() {
-	fake=/usr/src/linux-headers-$1 fake_common=/usr/src/linux-headers-$1-common
-	common=$(common_of "$headers")
-	cp -a "$headers" "$fake"
-	rm -f "$fake/vmlinux"	# no BTF, see chroot.sh
-	cp -as "$common" "$fake_common"
-	sed -i "s!$headers\$!$fake!; s!$common!$fake_common!" "$fake/Makefile"
-	mkdir -p "/lib/modules/$1"
-	ln -s "$fake" "/lib/modules/$1/build"
-}
-
 # Kernels that cannot be patched, each for a different reason: NAME REASON
 unsupported="
 6.99.1-without-livepatch tcp-connect-logger needs CONFIG_LIVEPATCH=y: boot a kernel that has it

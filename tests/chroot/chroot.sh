@@ -36,6 +36,19 @@ one_kernel() {
 common_of() {
 	sed -n 's/^include \(.*\)\/Makefile$/\1/p' "$1/Makefile"
 }
+
+# pretend NAME: make the headers of a kernel that does not exist, in $fake and $fake_common
+pretend() {
+	fake=/usr/src/linux-headers-$1 fake_common=/usr/src/linux-headers-$1-common
+	common=$(common_of "$headers")
+	cp -a "$headers" "$fake"
+	rm -f "$fake/vmlinux"	# no BTF, see $without_btf
+	cp -as "$common" "$fake_common"
+	sed -i "s!$headers\$!$fake!; s!$common!$fake_common!" "$fake/Makefile"
+	mkdir -p "/lib/modules/$1"
+	ln -s "$fake" "/lib/modules/$1/build"
+}
+
 # all_files: list all files that a package could leave behind
 all_files() {
 	find / -xdev \( -path /proc -o -path /payload -o -path /tmp -o -path /var/log -o -path /var/lib/apt -o -path /var/cache \) -prune -o -print |

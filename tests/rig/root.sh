@@ -224,16 +224,21 @@ use_guest() {
 	vmlinuz=$root/boot/vmlinuz-$kernel initrd=$root/boot/initrd.img-$kernel
 }
 
-# debs_for SUITE DIRECTORY PACKAGE...: download the packages that apt would install in $root from the
-# suite's backports
-debs_for() {
-	suite=$1 debs=$2
+# packages_for ARCHIVES DIRECTORY PACKAGE...: download the packages that apt would install in $root
+packages_for() {
+	archives=$1 debs=$2
 	shift 2
 	mkdir -p "$debs/partial"
-	apt_for "$suite $suite-backports" apt-get -y -o Dir::State::status="$root/var/lib/dpkg/status" \
-		-o Dir::Cache::archives="$debs" -t "$suite-backports" --no-install-recommends \
-		--download-only install "$@"
+	apt_for "$archives" apt-get -y -o Dir::State::status="$root/var/lib/dpkg/status" \
+		-o Dir::Cache::archives="$debs" --no-install-recommends --download-only install "$@"
 	rm -r "$debs/partial" "$debs/lock"
+}
+
+# debs_for SUITE DIRECTORY PACKAGE...: the same, from the suite's backports
+debs_for() {
+	from=$1 debs=$2
+	shift 2
+	packages_for "$from $from-backports" "$debs" -t "$from-backports" "$@"
 }
 
 # take_program PACKAGE PATH: copy one program of a package of $suite to the payload
