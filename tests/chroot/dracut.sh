@@ -29,7 +29,7 @@ ours_in_initramfs() {
 one_kernel
 rm -f "$headers/vmlinux"	# no BTF, see $without_btf
 command_alone
-succeeds "dpkg installs dracut and systemd" dpkg -i /payload/dracut/*.deb
+succeeds "apt installs dracut and systemd" apt_get install /payload/dracut/*.deb
 succeeds "apt install succeeds" apt_get install /payload/*.deb
 fails "the message mentions no initramfs" expr "$output" : '.*initrd'
 initramfs "package"

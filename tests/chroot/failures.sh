@@ -117,7 +117,7 @@ removed_kernel() {
 	succeeds "removed kernel: apt upgrades the package" apt_get install /payload/versions/99.1.0.deb
 	is "removed kernel" 99.1.0 ""
 	equals "removed kernel: DKMS's tree has nothing else" "99.1.0 kernel-$kernel-x86_64" \
-		"$(ls $tree/tcp-connect-logger | xargs)"
+		"$(find $tree/tcp-connect-logger -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | xargs)"
 }
 
 # broken_dkms: no failure of DKMS may stop dpkg

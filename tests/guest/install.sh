@@ -54,6 +54,11 @@ installed() {
 	succeeds "install: apt installs both packages by name" apt_get install $tools
 	matches "install: the message says what is loaded and what to do" "*
 tcp-connect-logger: loaded, logging is off. To switch: tcp-connect-logger enable, or disable; to see the connections: tcp-connect-logger follow*" "$output"
+	equals "install: the package prints nothing else" 1 "$(echo "$output" | grep -c '^tcp-connect-logger: ')"
+	equals "install: there is no warning" "" "$(echo "$output" | grep -i -e warning -e error)"
+	equals "install: the system log has the message, too" \
+		"$(echo "$output" | sed -n 's/^tcp-connect-logger: //p')" \
+		"$(journalctl -q -o cat -t tcp-connect-logger)"
 	equals "install: the module's line in the log" \
 		"<6>tcp_connect_logger: loaded, logging disabled" "$(log)"
 	in_dkms "install" "$kernel"

@@ -209,6 +209,7 @@ third_boot() {
 	nothing_left "no load has succeeded"
 
 	succeeds "purge: apt" apt_get purge $package $tools
+	equals "purge: there is no warning" "" "$(echo "$output" | grep -i -e warning -e error)"
 	not_in_dkms "purge"
 	equals "purge: DKMS lists no module" "" "$(dkms status tcp-connect-logger)"
 	equals "purge: no file is left" "" "$(files_of_ours)"
