@@ -256,7 +256,7 @@ livepatch  unknown: /sys/kernel/livepatch: No data available
 at_once() {
 	flock /run/tcp-connect-logger.lock sleep 1000 &
 	holder=$!
-	wait_until 60 fails_quietly flock -n /run/tcp-connect-logger.lock true
+	await 60 fails_quietly flock -n /run/tcp-connect-logger.lock true
 	since=$(loaded_since)
 	for command in load unload reload; do
 		exits "another at work: $command" 1 tcp-connect-logger $command --timeout 1
@@ -354,7 +354,7 @@ replaced() {
 	echo 1 >$switch
 	insmod /payload/rival.ko replace=1
 	succeeds "replaced: the kernel removes our livepatch" wait_until 60 test ! -d $patch
-	wait_until 60 transition_over $rival
+	await 60 transition_over $rival
 	state="nothing is logged; to load it again: tcp-connect-logger reload"
 	status_is "replaced" 3 "$is_loaded" "replaced by rival: $state" on
 	exits "replaced: enable" 3 tcp-connect-logger enable
@@ -366,7 +366,7 @@ replaced() {
 	status_is "replaced: reload" 0 "$is_loaded" enabled on
 	curl_logs "replaced: reload" 1
 	insmod /payload/rival.ko replace=1
-	wait_until 60 test ! -d $patch
+	await 60 test ! -d $patch
 	exits "replaced: unload" 0 tcp-connect-logger unload
 	nothing_left "replaced: unload"
 	unload rival
@@ -405,7 +405,7 @@ in_transition() {
 	equals "stalled load: unload prints nothing" "" "$output"
 	gone "stalled load: unload"
 	begins /tmp/load tcp-connect-logger load
-	wait_until 120 grep -q 1 $patch/transition
+	await 120 grep -q 1 $patch/transition
 	pkill -INT -x tcp-connect-log
 	wait
 	equals "interrupted load: the message and the exit status" "tcp-connect-logger: interrupted; the livepatch is in transition: enabled for some tasks, not yet for all.
@@ -431,7 +431,7 @@ in_transition() {
 	curl_logs "stalled unload: enabled again" 1
 
 	begins /tmp/unload tcp-connect-logger unload
-	wait_until 120 grep -q 0 $patch/enabled
+	await 120 grep -q 0 $patch/enabled
 	pkill -TERM -x tcp-connect-log
 	wait
 	equals "interrupted unload: the message and the exit status" "tcp-connect-logger: interrupted; the livepatch is enabled.
@@ -443,7 +443,7 @@ in_transition() {
 	says "another in transition: unload" "the livepatch rival is in transition and blocks this one: still loaded, logging is on."
 	equals "another in transition: the livepatch stays enabled" "1 0" "$(cat $patch/enabled $patch/transition | tr '\n' ' ' | sed 's/ $//')"
 	rmmod stall
-	wait_until 60 transition_over $rival
+	await 60 transition_over $rival
 	unload rival
 	status_is "another unloaded: still enabled" 0 "$is_loaded" enabled on
 	echo 0 >$switch

@@ -215,7 +215,7 @@ contract_rate_limit() {
 	connection -c 50 blocking 127.0.0.1 9
 	seconds=$(($(cut -d . -f 1 /proc/uptime) - start))
 	equals "rate limit: connections end as ever" ECONNREFUSED "$result"
-	wait_until 60 reported_since "$before"
+	await 60 reported_since "$before"
 	# shellcheck disable=SC2086,SC2046 # words
 	{
 		set -- $(since $before)
@@ -273,7 +273,7 @@ contract_parameter() {
 	mark
 	succeeds "enabled=1: load" insmod "$ko" enabled=1
 	equals "enabled=1: the line" "<6>tcp_connect_logger: loaded, logging enabled" "$(log)"
-	wait_until 60 switch_is_ready
+	await 60 switch_is_ready
 	logs_one "enabled=1"
 	echo 0 >$switch
 	logs_nothing "enabled=1, switched off"
@@ -317,7 +317,7 @@ contract_refusals() {
 	insmod /payload/rival.ko
 	refused "rival in transition" "<3>tcp_connect_logger: not loading: another livepatch is in transition; try again when it is over" "esource busy"
 	rmmod stall
-	wait_until 60 transition_over $livepatches/rival
+	await 60 transition_over $livepatches/rival
 	unload rival
 }
 

@@ -62,7 +62,7 @@ all_come() {
 	set -- $(counters)
 	echo 1 >$switch
 	/payload/sequence 0 $half &
-	wait_until 120 has_begun
+	await 120 has_begun
 	sequence=$!
 	$leaves
 	then=$("${name}_collected" | wc -l)
@@ -120,13 +120,14 @@ ends() {
 	wait "$(cat "/tmp/$1/process")"
 }
 
-# reads INPUT: wait until rsyslogd reads this input, so that it sees all messages from now on
+# reads INPUT: wait until rsyslogd reads this input, so that it sees all messages from now on.
+# There is no colon in the message, because journald would take what is before it for a name.
 reads() {
-	wait_until 60 probed "$1"
+	await 60 probed "$1"
 }
 
 probed() {
-	echo "rig: probe" >/dev/kmsg
+	echo "probe of the rig" >/dev/kmsg
 	sleep 1
 	[ -s "/var/log/rig.$1" ]
 }
@@ -141,7 +142,7 @@ starts_reading() {
 # probe INPUT: print the rule that reads() relies on
 probe() {
 	rm -f "/var/log/rig.$1"
-	echo "if \$inputname == \"$1\" and \$msg contains \"rig: probe\" then /var/log/rig.$1"
+	echo "if \$inputname == \"$1\" and \$msg contains \"probe of the rig\" then /var/log/rig.$1"
 }
 
 collector_starts() {
@@ -208,7 +209,7 @@ forgeries_stay() {
 	head -c 900 /dev/zero | tr '\0' '\1' >/dev/kmsg
 	record_comes "$1, after forged records" 198.51.100.7
 	connection -n '' blocking 198.51.100.8 9
-	wait_until 60 has '"198.51.100.8"'
+	await 60 has '"198.51.100.8"'
 	echo 0 >$switch
 	equals "$1: no forged record is collected" "" "$(grep -F 6.6.6.6 $received)"
 	equals "$1: the record of a process without a name is collected" \
@@ -242,7 +243,7 @@ by_the_journal() {
 	logger -t rig once
 	# Wait until each of rsyslog's inputs has read a message that was sent after this one.
 	logger -u /run/systemd/journal/syslog -t rig later
-	wait_until 60 grep -q 'rig: later$' /var/log/syslog
+	await 60 grep -q 'rig: later$' /var/log/syslog
 	echo 1 >$switch
 	record_comes "imjournal, after another message" 198.51.100.14
 	echo 0 >$switch
@@ -295,7 +296,7 @@ by_imklog() {
 	configure imklog /etc/tcp-connect-logger /tmp/imklog.conf
 	# Read all older messages, so that rsyslogd does not get them.
 	cat /proc/kmsg >/dev/null &
-	wait_until 60 waits_for_more $!
+	await 60 waits_for_more $!
 	kill $!
 	starts imklog
 	: >$received
@@ -396,7 +397,7 @@ rotation() {
 	record_comes "before the rotation" 198.51.100.12
 	succeeds "rotation: logrotate succeeds" \
 		/payload/logrotate -f -s /tmp/logrotate.state /etc/logrotate.d/tcp-connect-logger
-	wait_until 60 record_in_new_file
+	await 60 record_in_new_file
 	echo 0 >$switch
 	equals "rotation: the first record is in the old file" 1 "$(grep -c -F 198.51.100.12 $received.1)"
 	equals "rotation: the old file gets no later record" 0 "$(grep -c -F 198.51.100.13 $received.1)"
@@ -404,7 +405,7 @@ rotation() {
 		$(($(grep -c -F 198.51.100.13 $received) > 0))
 	for _ in 1 2; do
 		/payload/logrotate -f -s /tmp/logrotate.state /etc/logrotate.d/tcp-connect-logger
-		wait_until 60 record_in_new_file
+		await 60 record_in_new_file
 	done
 	succeeds "rotation: old files are compressed" test -s $received.2.gz
 	ends imkmsg

@@ -89,8 +89,8 @@ flood_of_events() {
 	reader=$!
 	echo 1 >$tracing/tracing_on
 	connection -c 50000 blocking 198.51.100.1 9
-	wait_until 60 drained
-	wait_until 60 waits_for_more $reader
+	await 60 drained
+	await 60 waits_for_more $reader
 	kill $reader
 	wait $reader
 	events=$(grep -c ' tcp_connect: ' /tmp/pipe)

@@ -37,7 +37,7 @@ ends() {
 # all_read NAME: wait until the command waits for more, so that it has read everything up to now
 all_read() {
 	journalctl --sync
-	wait_until 60 waits "$(cat "/tmp/$1.pid")"
+	await 60 waits "$(cat "/tmp/$1.pid")"
 }
 
 lines() {
@@ -88,9 +88,9 @@ follows() {
 	starts either tcp-connect-logger follow --comm alpha --comm gamma
 	script -qefc "env LC_ALL=C.UTF-8 tcp-connect-logger follow" /tmp/terminal </dev/null >/dev/null 2>&1 &
 	script=$!
-	wait_until 120 grep -q DESTINATION /tmp/terminal
+	await 120 grep -q DESTINATION /tmp/terminal
 	series
-	wait_until 60 lines terminal 5
+	await 60 lines terminal 5
 	for one in all json kmsg comm user uid port net net6 host both either; do
 		all_read $one
 	done
@@ -142,7 +142,7 @@ of_one_process() {
 	starts pid tcp-connect-logger follow --pid $one
 	connection blocking 127.0.0.1 9
 	echo >/tmp/go
-	wait_until 120 lines pid 1
+	await 120 lines pid 1
 	equals "follow --pid filters by process" \
 		"TIME pid=$one uid=0 comm=busybox -> 127.0.0.1:9" "$(timeless /tmp/pid)"
 	ends pid INT "follow --pid"
@@ -159,7 +159,7 @@ closed_pipe() {
 		tcp-connect-logger follow
 		echo $? >/tmp/status
 	) | head -n 1 >/tmp/head &
-	wait_until 120 the_follower_waits
+	await 120 the_follower_waits
 	connection -n alpha blocking 127.0.0.1 9
 	succeeds "closed pipe: follow ends" wait_until 120 test -s /tmp/status
 	equals "closed pipe: the exit status is 0" 0 "$(cat /tmp/status)"
@@ -186,7 +186,7 @@ lost() {
 	/payload/cost -n 19950 connect 198.51.100.1 9 >/dev/null
 	kill -CONT "$2"
 	succeeds "$1: follow reports overwritten lines" wait_until 100 grep -q overwritten "/tmp/$1.err"
-	wait_until 100 sum_is_at_least "$1" 20000
+	await 100 sum_is_at_least "$1" 20000
 	sum=$(sum_of "$1")
 	# The kernel may have logged lines of its own.
 	equals "$1: the shown and the lost lines add up to all" 1 $((sum >= 20000 && sum < 20005))
@@ -207,7 +207,7 @@ held_back() {
 	echo 5 >$rate_limit
 	starts held tcp-connect-logger follow
 	/payload/cost -n 50 connect 198.51.100.1 9 >/dev/null
-	wait_until 60 held_is 100
+	await 60 held_is 100
 	equals "suppressed: the shown and the suppressed connections add up to all" 100 "$(held_sum)"
 	equals "suppressed: follow prints no other messages" "" "$(sed \
 		'/^tcp-connect-logger: [1-9][0-9]* connections not logged (rate_limit=5)$/d' /tmp/held.err)"
@@ -230,7 +230,7 @@ no_journal() {
 	mv /var/log/journal/* /run/log/journal/* /tmp/journal 2>/dev/null
 	starts none tcp-connect-logger follow
 	series
-	wait_until 120 lines none 4
+	await 120 lines none 4
 	equals "no journal: follow shows all records" "$(those 1 2 3 4)" "$(timeless /tmp/none)"
 	ends none INT "no journal"
 	systemctl start systemd-journald.socket systemd-journald
@@ -258,7 +258,7 @@ usage() {
 	sysctl -q kernel.dmesg_restrict="$restrict"
 	starts adm setpriv --reuid carol --regid carol --init-groups tcp-connect-logger follow --comm alpha
 	connection -n alpha blocking 127.0.0.1 9
-	wait_until 120 lines adm 1
+	await 120 lines adm 1
 	equals "follow by a member of adm shows the record" \
 		"TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/adm)"
 	pkill -TERM -f '^tcp-connect-logger follow'
@@ -290,8 +290,8 @@ forgeries() {
 	echo "<6>$record" >/dev/kmsg		# facility user
 	printf '<6>x\n%s\n' "$record" >/dev/kmsg
 	connection -n alpha blocking 127.0.0.1 9
-	wait_until 120 lines forged 1
-	wait_until 120 lines forged_json 1
+	await 120 lines forged 1
+	await 120 lines forged_json 1
 	all_read forged
 	equals "forged entries: follow does not show them" \
 		"TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/forged)"
@@ -310,8 +310,8 @@ slewed_clock() {
 	sleep 20
 	connection -n alpha blocking 127.0.0.1 9
 	busybox adjtimex -q -t 10000
-	wait_until 120 lines late 1
-	wait_until 120 lines late_kmsg 1
+	await 120 lines late 1
+	await 120 lines late_kmsg 1
 	journalctl --sync
 	arrived=$(journalctl -o json -n 100 _TRANSPORT=kernel |
 		jq -r "select(.MESSAGE | tostring | contains(\"pid=$pid uid=0 comm=alpha\")) | .__REALTIME_TIMESTAMP")
@@ -334,9 +334,9 @@ blind() {
 	starts blind tcp-connect-logger follow
 	connection -n alpha blocking 127.0.0.1 9
 	first=$pid
-	wait_until 120 lines blind 1
+	await 120 lines blind 1
 	connection -n beta blocking 127.0.0.1 9
-	wait_until 120 lines blind 2
+	await 120 lines blind 2
 	equals "journal without the kernel's lines: follow shows all records" \
 		"TIME pid=$first uid=0 comm=alpha -> 127.0.0.1:9
 TIME pid=$pid uid=0 comm=beta -> 127.0.0.1:9" "$(timeless /tmp/blind)"
@@ -366,7 +366,7 @@ blocked() {
 	exec 5<>/tmp/stuck
 	tcp-connect-logger follow --kmsg >/tmp/stuck 2>/tmp/stuck.err &
 	echo $! >/tmp/stuck.pid
-	wait_until 120 waits "$(cat /tmp/stuck.pid)"
+	await 120 waits "$(cat /tmp/stuck.pid)"
 	echo 0 >$rate_limit
 	/payload/cost -n 1950 connect 198.51.100.1 9 >/dev/null
 	echo 1000 >$rate_limit
@@ -433,7 +433,7 @@ tops() {
 	starts other tcp-connect-logger top "$@" --interval 1
 	counts
 	for one in top other; do
-		wait_until 60 shows $one 10
+		await 60 shows $one 10
 		equals "$top, $one: the table of ten connections" \
 			"$(table 10 '4|alpha|127.0.0.1:9' '3|\x0a{ comm: x|198.51.100.1:443' \
 			'2|gamma|[2001:db8::1]:443' '1|gamma|[2001:db8::2]:443')" "$(table_of $one 10)"
@@ -445,7 +445,7 @@ tops() {
 		set -- "$1" '2|gamma|[2001:db8::1]:443' '1|gamma|[2001:db8::1]:80' '1|gamma|[2001:db8::2]:443'
 	kmsg=$1
 	shift
-	wait_until 60 shows top 11
+	await 60 shows top 11
 	equals "$top: the table after one more connection" \
 		"$(table 11 '4|alpha|127.0.0.1:9' '3|\x0a{ comm: x|198.51.100.1:443' "$@")" \
 		"$(table_of top 11)"
@@ -479,7 +479,7 @@ flat_out() {
 	starts flat tcp-connect-logger top --interval 5
 	equals "top, flat out: it does not warn that logging is off" "" "$(cat /tmp/flat.err)"
 	/payload/cost -n 99950 connect 198.51.100.1 9 >/dev/null
-	wait_until 120 shows flat 100000
+	await 120 shows flat 100000
 	ends flat INT "top, flat out"
 	equals "top, flat out: no connection is lost" "$(table 100000 '100000|cost|198.51.100.1:9')" \
 		"$(table_of flat 100000)"
@@ -547,17 +547,17 @@ prometheus() {
 	sed -n '/^ARGS=/p' /payload/docs/fleet.md >/etc/default/prometheus-node-exporter
 	systemctl daemon-reload
 	systemctl restart prometheus-node-exporter
-	wait_until 120 curl -s -o /dev/null http://127.0.0.1:9100/metrics
+	await 120 curl -s -o /dev/null http://127.0.0.1:9100/metrics
 	equals "prometheus: the service is disabled by default" disabled "$(systemctl is-enabled $service)"
 	equals "prometheus: node_exporter has no metrics of ours before, and no error" " 0" \
 		"$(metrics) $(scrape_error)"
 	succeeds "prometheus: the service can be enabled" systemctl enable --now $service
-	wait_until 120 are_metrics
+	await 120 are_metrics
 	equals "prometheus: node_exporter shows the metrics" "$(expected_metrics)" "$(metrics)"
 	echo 1 >$switch
 	connection blocking 127.0.0.1 9
 	echo 0 >$switch
-	wait_until 60 are_metrics
+	await 60 are_metrics
 	equals "prometheus: node_exporter shows the metrics after one more connection" \
 		"$(expected_metrics)" "$(metrics)"
 	succeeds "prometheus: promtool accepts the metrics" \
@@ -572,7 +572,7 @@ prometheus() {
 	note "$(echo "$output" | grep 'exposure level')"
 
 	touch -r $metrics_file /tmp/seen
-	wait_until 60 next_metrics
+	await 60 next_metrics
 	journalctl --sync
 	journalctl -n 0 --cursor-file=/tmp/cursor >/dev/null
 	succeeds "prometheus: the service writes the file again" wait_until 60 next_metrics
@@ -587,7 +587,7 @@ prometheus() {
 	systemctl stop $service
 	metrics_gone "prometheus: stopped"
 	systemctl start $service
-	wait_until 120 are_metrics
+	await 120 are_metrics
 	succeeds "prometheus: dpkg --purge succeeds" dpkg --purge --force-depends tcp-connect-logger
 	metrics_gone "prometheus: purged"
 	equals "prometheus: purged: no file is left" "" \
@@ -614,8 +614,8 @@ equals "logging is off: follow warns" \
 connection blocking 127.0.0.1 9
 echo 1 >$switch
 connection -n alpha blocking 127.0.0.1 9
-wait_until 120 lines off 1
-wait_until 120 lines early 1
+await 120 lines off 1
+await 120 lines early 1
 equals "logging was off: follow shows the record" \
 	"TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/off)"
 equals "module was not loaded: follow shows the record" \

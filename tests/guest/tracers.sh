@@ -68,7 +68,7 @@ connects() {
 	[ -e $patch ] || records=
 	equals "$1: what we log" "${records%?}" "$(log)"
 	[ -n "$tracer" ] || return
-	wait_until 60 sees connect "$pid"
+	await 60 sees connect "$pid"
 	equals "$1: what it sees" "${expected%?}" "$(pids_of connect)"
 }
 
@@ -128,7 +128,7 @@ logs_at_least() {
 seen_by_all() {
 	mark
 	connection "$1" "$2" 9
-	wait_until 60 logs_at_least "$3"
+	await 60 logs_at_least "$3"
 	ours=$(lines_since_mark) became=$result
 	number=$((number + 1))
 	connection -n "m$number." blocking 127.0.0.1 9

@@ -325,6 +325,11 @@ wait_until() {
 	done
 }
 
+# await SECONDS COMMAND...: the same, for a step of a test: report it if the time runs out
+await() {
+	wait_until "$@" || not_ok "within $1 s: $(shift; echo "$*")"
+}
+
 # waits PROCESS: true if the process waits for input in poll(2) or ppoll(2)
 waits() {
 	case $(cut -d ' ' -f 1 "/proc/$1/syscall") in
