@@ -18,13 +18,14 @@ tree=/var/lib/dkms
 maintain=/usr/libexec/tcp-connect-logger/maintain
 removed=6.99.5-removed
 
-# built: print "livepatch" or "refuses" if DKMS has built a module for $kernel
+# built: if DKMS has built a module for $kernel, print what it is: "livepatch", "refuses" or "broken"
 built() {
 	for module in "$tree/tcp-connect-logger/$version/$kernel"/*/module/*.ko*; do
 		[ -f "$module" ] || continue
-		case $(modinfo -F livepatch "$module") in
-		Y) echo livepatch ;;
-		*) echo refuses ;;
+		case $(modinfo -F version "$module" 2>/dev/null),$(modinfo -F livepatch "$module" 2>/dev/null) in
+		"$version,Y") echo livepatch ;;
+		"$version,") echo refuses ;;
+		*) echo broken ;;
 		esac
 	done
 }
@@ -68,13 +69,29 @@ tcp-connect-logger: nothing could be built for kernel $kernel, see $tree/tcp-con
 	rm -rf "$tree/tcp-connect-logger/$version/$kernel"
 }
 
-# killed_compiler: the linker is killed while it links the livepatch
+# full_target: the file system of the kernel's modules is full
+full_target() {
+	mkdir -p "/lib/modules/$kernel/updates"
+	mount -t tmpfs -o size=100k rig "/lib/modules/$kernel/updates"
+	succeeds "full /lib/modules: apt install --reinstall succeeds" apt_get install --reinstall /payload/*.deb
+	matches "full /lib/modules: the message says that nothing was installed" "*
+tcp-connect-logger: nothing could be installed for kernel $kernel; the reason is above.*" "$output"
+	umount "/lib/modules/$kernel/updates"
+	rmdir "/lib/modules/$kernel/updates"
+	autoinstall "full /lib/modules"
+}
+
+# killed_compiler: the linker is killed once, while it links the livepatch
 killed_compiler() {
 	ld=$(readlink -f "$(command -v ld)")
 	cp "$ld" /tmp/ld
 	cat >/tmp/killed-ld <<-'END'
 		#!/bin/sh
-		case "$*" in *patch.o*) kill -KILL $$ ;; esac
+		case "$*" in
+		*'-o /'*/tcp-connect-logger.o*)
+			[ -e /tmp/killed ] || { touch /tmp/killed; kill -KILL $$; }
+			;;
+		esac
 		exec /tmp/ld "$@"
 	END
 	chmod +x /tmp/killed-ld
@@ -108,9 +125,9 @@ no_index() {
 
 # removed_kernel: a kernel's directory is removed by hand. The next upgrade clears what DKMS has for it.
 removed_kernel() {
+	succeeds "removed kernel: apt installs the version before" apt_get install --allow-downgrades /payload/*.deb
 	pretend $removed
 	succeeds "removed kernel: the hook of its headers succeeds" dkms autoinstall -k $removed
-	succeeds "removed kernel: apt install succeeds" apt_get install --allow-downgrades /payload/*.deb
 	equals "removed kernel: dkms status" "$(printf "tcp-connect-logger/$version, %s, x86_64: installed\n" \
 		"$kernel" $removed)" "$(dkms_status)"
 	rm -rf "/lib/modules/$removed" "$fake" "$fake_common"
@@ -139,6 +156,7 @@ rm -f "$headers/vmlinux"	# no BTF, see $without_btf
 command_alone
 all_files >/tmp/before
 full_disk
+full_target
 killed_compiler
 stale
 no_index

@@ -58,7 +58,7 @@ tcp-connect-logger: nothing could be built for kernel $kernel, see /var/lib/dkms
 
 	to "$1: upgrade that does not know the kernel" "/payload/versions/99.3.0.$1"
 	matches "$1: upgrade that does not know the kernel: the message says so" "*
-tcp-connect-logger: kernel $kernel cannot be patched, and its module refuses to load: look for a newer version than 99.3.0
+tcp-connect-logger: kernel $kernel cannot be patched, and its module refuses to load: tcp-connect-logger does not know this kernel: look for a newer version than 99.3.0
 *" "$output"
 	stays "$1: upgrade that does not know the kernel" 99.1.0
 	is "$1: upgrade that does not know the kernel" 99.1.0 "tcp-connect-logger/99.3.0: added"
