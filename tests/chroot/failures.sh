@@ -88,7 +88,7 @@ killed_compiler() {
 	cat >/tmp/killed-ld <<-'END'
 		#!/bin/sh
 		case "$*" in
-		*'-o /'*/tcp-connect-logger.o*)
+		*-o*tcp-connect-logger.o*)
 			[ -e /tmp/killed ] || { touch /tmp/killed; kill -KILL $$; }
 			;;
 		esac
