@@ -38,7 +38,7 @@ flood_of_lines() {
 	flood 5000 7
 	figure "flood, off: 10000 connections in $seconds s; a bystander waited $late ms"
 
-	# A line takes 7 ms on this console, so 143 lines would fill a second. Use one CPU: with
+	# A line takes 7 ms on this console; cost.sh tests how many are printed. Use one CPU: with
 	# more, one task may print another's line, which costs the other nothing, and rate_limit
 	# may be reached first.
 	echo 1 >$switch
@@ -50,7 +50,6 @@ flood_of_lines() {
 	set -- $(since 0 0 0)
 	equals "flood, 115200 baud, one CPU: all are accounted for" "5000 5000" "$1 $(($2 + $3))"
 	figure "flood, 115200 baud, one CPU: 5000 connections in $seconds s, $2 logged, $3 suppressed; a bystander waited $late ms"
-	succeeds "flood, 115200 baud, one CPU: lines take half of the time" test "$2" -le $((100 * (seconds + 1)))
 	succeeds "flood, 115200 baud, one CPU: says why each one is suppressed" wait_until 120 slow_console "$3"
 	echo 1 >$cpu1/online
 

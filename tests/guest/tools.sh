@@ -182,6 +182,7 @@ sum_is_at_least() {
 # that follow reports how many
 lost() {
 	echo 0 >$rate_limit
+	all_read "$1"	# so that only the lines to come are shown or lost
 	kill -STOP "$2"
 	/payload/cost -n 19950 connect 198.51.100.1 9 >/dev/null
 	kill -CONT "$2"
