@@ -60,7 +60,8 @@ help:
 	@echo '                           and their source: .dsc'
 	@echo 'make rpm                   dist/$(NAME)-dkms-$(VERSION)-$(RELEASE).noarch.rpm,'
 	@echo '                           $(NAME)-$(VERSION)-$(RELEASE).*.rpm and .src.rpm'
-	@echo 'make repo KEY=...          dist/apt and dist/rpm, repositories signed with this GnuPG key'
+	@echo 'make repo KEY=...          dist/apt and dist/rpm, repositories signed with this GnuPG key;'
+	@echo '                           apt accepts dist/apt for VALID_DAYS=$(VALID_DAYS) days'
 	@echo 'make demo                  show the package at work in a Debian guest'
 	@echo 'make check                 run the tests that need neither root nor guests (1 minute)'
 	@echo 'make test                  run the suite (30 minutes); TESTS="bare ..." KERNELS="7.*" select a part'
@@ -211,9 +212,11 @@ rpm: dist
 		$(RPMBUILD) --rebuild $(rpms) --define "_topdir $$PWD" SRPMS/*.src.rpm
 	mv $(build)/rpm/RPMS/*/*.rpm $(build)/rpm/SRPMS/*.rpm $(dist)
 
+# After this time, apt refuses dist/apt: nobody can withhold an update for longer.
+VALID_DAYS = 90
 KEY =
 repo: deb rpm
-	packaging/make-repo $(dist) '$(KEY)'
+	packaging/make-repo $(dist) $(VERSION)-$(RELEASE) $(VALID_DAYS) '$(KEY)'
 
 demo:
 	tests/demo

@@ -22,7 +22,7 @@ in_document() {
 	cat "$@" | sed -e ':more' -e '/\\$/N; s/\\\n *//; t more' | awk '
 		/^#+ / && !fence { section = $0 }
 		/^```/ { fence = fence ? "" : substr($0, 4); next }
-		section ~ /Try it first|A repository|Secure Boot/ { next }
+		section ~ /^## Install$|Try it first|A repository|Secure Boot/ { next }
 		fence == "sh" { print }
 		fence == "console" && sub(/^# /, "") { print }'
 }

@@ -6,7 +6,7 @@
 #
 # where: systemd
 # on: bookworm
-# payload: deb apt warm tests/guest/system.sh
+# payload: deb apt warm tests/guest/system.sh README.md
 # saves: yes
 
 # shellcheck source=tests/guest/system.sh
@@ -34,10 +34,25 @@ permissions() {
 	done
 }
 
-# repository [OPTION]: add our repository to apt's sources
+# as_documented: print the commands of README.md that add a repository, with this guest as the server
+as_documented() {
+	sed -n '/^mkdir .*keyrings/,/^END/p' /payload/README.md | sed 's!https://SERVER!http://127.0.0.1!'
+}
+
+# update: update apt's lists, but not those of the machine on which this guest was made
+update() {
+	apt_get update -o Dir::Etc::SourceList=/dev/null
+}
+
 repository() {
-	echo "deb ${1-} file:/payload/apt ./" >/etc/apt/sources.list.d/rig.list
-	apt_get update -o Dir::Etc::SourceList=sources.list.d/rig.list -o Dir::Etc::SourceParts=-
+	fails "no repository: curl fails" sh -ec "$(as_documented)"
+	equals "no repository: there is no key" "" "$(ls /etc/apt/keyrings)"
+	ln -s /payload/apt /tmp/www/apt
+	sh -ec "$(as_documented | sed '/^Signed-By:/d')" 2>/dev/null
+	fails "repository without Signed-By: apt update fails" update
+	fails "repository without Signed-By: apt does not find the package" apt_get install $tools
+	succeeds "repository: the commands of README.md" sh -ec "$(as_documented)"
+	succeeds "repository: apt update succeeds" update
 }
 
 installed() {
@@ -45,11 +60,8 @@ installed() {
 	nothing_left "before"
 	curl_logs "before" 0
 	fails "before: apt does not find the package" apt_get install $tools
-	fails "repository with an unknown key: apt update fails" repository
-	fails "repository with an unknown key: apt does not find the package" apt_get install $tools
-	succeeds "repository with a known key: apt update succeeds" \
-		repository "[signed-by=/payload/apt/tcp-connect-logger.asc]"
 
+	repository
 	mark
 	succeeds "install: apt installs both packages by name" apt_get install $tools
 	matches "install: the message says what is loaded and what to do" "*
@@ -68,6 +80,9 @@ tcp-connect-logger: loaded, logging is off. To switch: tcp-connect-logger enable
 	works "install"
 	permissions
 	healthy "install"
+	# The tests that continue from here list files of ours.
+	rm /etc/apt/keyrings/* /etc/apt/sources.list.d/*
+	apt_get clean
 }
 
 installed

@@ -51,6 +51,9 @@ by_name() {
 *" "$output"
 	equals "install: the module's line in the log" \
 		"<6>tcp_connect_logger: loaded, logging disabled" "$(log)"
+	equals "install: dnf finds the source of both packages" \
+		"file:///payload/rpm/$tools-$this-1.src.rpm" "$(dnf -q repoquery --srpm --location \
+			$tools $package 2>/dev/null | sort -u)"
 	rm -rf /etc/yum.repos.d/rig.repo /var/cache/dnf
 }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # lint.sh DIR LINUX DIST - the packages: lintian and rpmlint, reproducible builds, the same files
-# in both, signed repositories
+# in both; the signed repositories, with apt
 #
 # DIR is for its files; DIST contains the packages.
 #
@@ -116,8 +116,14 @@ signed "$dist/rpm/repodata/repomd.xml.asc" "$dist/rpm/repodata/repomd.xml"
 digests() {
 	sha256sum "$@" | cut -d ' ' -f 1 | sort
 }
-equals "the repositories contain the packages" "apt: $(digests "$deb" "$tools_deb")
-rpm: $(digests "$dist"/rpm/*.rpm)" "apt: $(sed -n 's/^SHA256: //p' "$dist/apt/Packages" | sort)
+sources() {
+	echo "$dist"/*.dsc "$dist"/*.orig.tar.gz "$dist"/*.debian.tar.xz
+}
+# shellcheck disable=SC2046 # words
+equals "the repositories contain the packages and their source" "Packages: $(digests "$deb" "$tools_deb")
+Sources: $(digests $(sources))
+rpm: $(digests "$dist"/rpm/*.rpm)" "Packages: $(sed -n 's/^SHA256: //p' "$dist/apt/Packages" | sort)
+Sources: $(sed -n '/^Checksums-Sha256:/,/^[^ ]*:$/s/^ \([^ ]*\) .*/\1/p' "$dist/apt/Sources" | sort)
 rpm: $(gzip -dc "$dist"/rpm/repodata/*-primary.xml.gz | sed -n 's!.*type="sha256" pkgid="YES">\(.*\)</.*!\1!p' | sort)"
 mkdir "$dir/rpmdb"
 rpmkeys="rpmkeys --dbpath $dir/rpmdb"
@@ -134,14 +140,98 @@ GNUPGHOME=$(mktemp -d)
 export GNUPGHOME
 gpg --batch --quiet --passphrase '' --quick-generate-key caller@example.org rsa3072 sign never
 mkdir "$dir/dist"
-cp "$deb" "$rpm" "$dir/dist"
+for file in "$dist"/tcp-connect-logger*; do
+	cp "$file" "$dir/dist"
+	cp "$file" "$dir/dist/$(basename "$file" | sed "s/$version/0.0.9/")"
+done
 succeeds "make-repo makes repositories with the caller's key" \
-	packaging/make-repo "$dir/dist" caller@example.org
+	packaging/make-repo "$dir/dist" "$version-1" -1 caller@example.org
+equals "make-repo publishes this version and its source, and no other file" "\
+apt/tcp-connect-logger-dkms_$version-1_all.deb
+apt/tcp-connect-logger.asc
+apt/tcp-connect-logger_$version-1.debian.tar.xz
+apt/tcp-connect-logger_$version-1.dsc
+apt/tcp-connect-logger_$version-1_amd64.deb
+apt/tcp-connect-logger_$version.orig.tar.gz
+rpm/tcp-connect-logger-$version-1.src.rpm
+rpm/tcp-connect-logger-$version-1.x86_64.rpm
+rpm/tcp-connect-logger-dkms-$version-1.noarch.rpm
+rpm/tcp-connect-logger.asc" "$(cd "$dir/dist" && find apt rpm -name 'tcp-connect-logger*' | sort)"
 gpg --dearmor <"$dir/dist/apt/tcp-connect-logger.asc" >"$dir/key"
 matches "make-repo signs with the caller's key" "*Good signature from \"caller@example.org\"*" \
 	"$(gpgv --keyring "$dir/key" "$dir/dist/apt/InRelease" 2>&1)"
+mkdir "$dir/binaries"
+cp "$dist"/*.deb "$rpm" "$tools_rpm" "$dir/binaries"
+fails "make-repo does not publish binaries without their source" \
+	packaging/make-repo "$dir/binaries" "$version-1" 90 caller@example.org
+matches "make-repo says what is missing" "*/tcp-connect-logger_$version-1.dsc': No such file*" "$output"
 gpgconf --kill all
 rm -rf "$GNUPGHOME"
+
+field() {
+	sed -n "s/^$1: //p" "$dist/apt/Release"
+}
+equals "Release has these fields" "Acquire-By-Hash: yes
+Architectures: all amd64
+Codename: tcp-connect-logger
+Date: $(field Date)
+Label: tcp-connect-logger
+Origin: tcp-connect-logger
+Suite: tcp-connect-logger
+Valid-Until: $(field Valid-Until)" "$(sed '/^SHA256:$/,$d' "$dist/apt/Release")"
+equals "Release is valid for 90 days" $((90 * 24 * 60 * 60)) \
+	$(($(date -d "$(field Valid-Until)" +%s) - $(date -d "$(field Date)" +%s)))
+
+# A web server on a free port, for apt
+mkdir "$dir/www"
+python3 -u -m http.server --bind 127.0.0.1 --directory "$dir/www" 0 >"$dir/www.log" 2>&1 &
+server=$!
+trap 'kill $server' EXIT
+succeeds "a web server starts" wait_until 60 grep -q "^Serving HTTP" "$dir/www.log"
+
+# serve REPOSITORY: from now on, apt_with uses this one, with the file that README.md shows
+serve() {
+	rm -rf "$dir/apt"
+	mkdir -p "$dir/apt/lists/partial" "$dir/apt/archives/partial"
+	ln -sfn "$1" "$dir/www/apt"
+	sed -n '/^Types:/,/^Signed-By:/p' README.md | sed -e "s!/etc/apt/keyrings!$1!" \
+		-e "s!https://SERVER!$(sed -n 's/^Serving.*(\(.*\)\/).*/\1/p' "$dir/www.log")!" \
+		>"$dir/apt/tcp-connect-logger.sources"
+}
+
+# apt_with ARGUMENT...: run apt-get with only the repository that is served, and with apt's own
+# defaults for what this machine may have configured
+apt_with() {
+	apt-get -q -o Dir::State="$dir/apt" -o Dir::State::status=/dev/null -o Dir::Cache="$dir/apt" \
+		-o Dir::Etc::SourceList="$dir/apt/tcp-connect-logger.sources" \
+		-o Dir::Etc::SourceParts=/dev/null -o APT::Sandbox::User=root \
+		-o Acquire::http::Proxy::127.0.0.1=DIRECT -o Acquire::Check-Date=true \
+		-o Acquire::Check-Valid-Until=true "$@"
+}
+
+serve "$dist/apt"
+succeeds "apt reads the repository" apt_with update
+equals "apt fetches the indexes by their hash" "/apt/./InRelease
+$(cd "$dist/apt" && digests Packages.gz Sources.gz | sed 's!^!/apt/./by-hash/SHA256/!')" \
+	"$(sed -n 's/.*"GET \([^ ]*\) .*" 200 -$/\1/p' "$dir/www.log" | LC_ALL=C sort)"
+mkdir "$dir/fetched"
+cd "$dir/fetched" || exit
+succeeds "apt downloads the packages" apt_with download tcp-connect-logger tcp-connect-logger-dkms
+# shellcheck disable=SC2046 # words
+equals "these are the packages" "$(digests "$deb" "$tools_deb")" "$(digests ./*.deb)"
+succeeds "apt downloads and unpacks the source" apt_with source tcp-connect-logger
+cd "$OLDPWD" || exit
+tar -C "$dir" -xzf "$dist/tcp-connect-logger-$version.tar.gz"
+reports_nothing "diff of this source and the release" \
+	diff -r --exclude=.pc "$dir/tcp-connect-logger-$version" "$dir/fetched/tcp-connect-logger-$version"
+
+serve "$dir/dist/apt"
+fails "apt refuses the repository after its time" apt_with update
+matches "apt says why" "*
+E: Release file for http://127.0.0.1:*/apt/./InRelease is expired (invalid since 1d *). Updates for this repository will not be applied.*" \
+	"
+$output"
+succeeds "apt has no other reason to refuse it" apt_with -o Acquire::Check-Valid-Until=false update
 
 # The figures of Linux 6.12: off, the trace event, a line
 equals "README.md has the same figures as docs/cost.md" \
