@@ -96,6 +96,8 @@ equals "the .rpm has these dependencies" "dkms >= 2.8.4
 kmod
 tcp-connect-logger >= $version-1
 udev" "$(rpm -qp --requires "$rpm" | grep -v -e '^/bin/sh$' -e '^rpmlib(' -e '^config(' | sort -u)"
+equals "the .deb needs the same version of DKMS" "dkms (>= 2.8.4)" \
+	"$(dpkg-deb -f "$deb" Depends | grep -o 'dkms (>= [^)]*)' | head -n 1)"
 equals "the .rpm's architecture" noarch "$(rpm -qp --qf '%{ARCH}' "$rpm")"
 equals "the .rpm's changelog begins with the newest entry of the .deb's" \
 	"* $(LC_ALL=C date -u -d "$(dpkg-parsechangelog -SDate)" '+%a %b %d %Y') $(dpkg-parsechangelog -SMaintainer) - $version-1" \
@@ -237,6 +239,13 @@ succeeds "apt has no other reason to refuse it" apt_with -o Acquire::Check-Valid
 equals "README.md has the same figures as docs/cost.md" \
 	"$(awk -F ' *[|] *' '$2 == "6.12" { print $3, $6, $4 }' docs/cost.md)" \
 	"$(sed -n '/^## What it costs/,/^!/s/^| [a-z].* | \([0-9,]*\).*|$/\1/p' README.md | paste -sd ' ')"
+
+mkdir -p "$dir/epoch/debian"
+cp Makefile "$dir/epoch"
+sed '1s/(/(1:/' debian/changelog >"$dir/epoch/debian/changelog"
+exits "a version with an epoch" 2 make -C "$dir/epoch" help
+matches "a version with an epoch: the message says what to do" \
+	"*debian/changelog: version 1:$version has an epoch; DKMS uses the version as a path, so remove everything up to the colon*" "$output"
 
 equals "only one file contains the version" debian/changelog \
 	"$(grep -rlF "$version" --exclude-dir=.git --exclude-dir=build --exclude-dir=dist . | sed 's/^..//')"
