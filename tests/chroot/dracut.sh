@@ -27,6 +27,7 @@ ours_in_initramfs() {
 }
 
 one_kernel
+find /boot -name '*-[0-9]*' ! -name "*-$kernel" -delete
 rm -f "$headers/vmlinux"	# no BTF, see $without_btf
 command_alone
 succeeds "apt installs dracut and systemd" apt_get install /payload/dracut/*.deb
