@@ -72,7 +72,7 @@ tcp-connect-logger: nothing could be built for kernel $kernel, see $tree/tcp-con
 # full_target: the file system of the kernel's modules is full
 full_target() {
 	mkdir -p "/lib/modules/$kernel/updates"
-	mount -t tmpfs -o size=100k rig "/lib/modules/$kernel/updates"
+	mount -t tmpfs -o size=16k rig "/lib/modules/$kernel/updates"
 	succeeds "full /lib/modules: apt install --reinstall succeeds" apt_get install --reinstall /payload/*.deb
 	matches "full /lib/modules: the message says that nothing was installed" "*
 tcp-connect-logger: nothing could be installed for kernel $kernel; the reason is above.*" "$output"
@@ -115,12 +115,14 @@ stale() {
 # no_index: only headers are installed, without modules.dep. A version that does not know the kernel
 # must not replace the one that does.
 no_index() {
-	rm -f "/lib/modules/$kernel"/modules.*
+	mkdir /tmp/index
+	mv "/lib/modules/$kernel"/modules.* /tmp/index
 	fails "headers only: modinfo does not find the module" modinfo -k "$kernel" tcp_connect_logger
 	succeeds "headers only: apt install succeeds" apt_get install /payload/versions/99.3.0.deb
 	stays "headers only" "$version"
 	equals "headers only: the livepatch stays" "$version Y" \
 		"$(modinfo -F version "$(module_of "$kernel")") $(modinfo -F livepatch "$(module_of "$kernel")")"
+	mv /tmp/index/* "/lib/modules/$kernel"
 }
 
 # removed_kernel: a kernel's directory is removed by hand. The next upgrade clears what DKMS has for it.
@@ -154,6 +156,7 @@ broken_dkms() {
 one_kernel
 rm -f "$headers/vmlinux"	# no BTF, see $without_btf
 command_alone
+mkdir -p /run/mount	# mount makes it
 all_files >/tmp/before
 full_disk
 full_target
