@@ -148,7 +148,8 @@ install-tools: tools
 		$(INSTALL) /dev/stdin '$(DESTDIR)$(unitdir)/$(NAME)-metrics.service'
 	# See fleet.md: one pattern then matches node_exporter's directory and, while it exists, this one.
 	mkdir -p '$(DESTDIR)$(localstatedir)/lib'
-	ln -sfn /run/$(NAME)-metrics '$(DESTDIR)$(localstatedir)/lib/$(NAME)-metrics'
+	# dh_link makes the link absolute, as Debian requires.
+	ln -sfnr '$(DESTDIR)/run/$(NAME)-metrics' '$(DESTDIR)$(localstatedir)/lib/$(NAME)-metrics'
 	for file in fleet/*.conf fleet/*.rulebase; do \
 		$(call filled,$$file) | $(INSTALL) /dev/stdin "$(DESTDIR)$(datadir)/$(NAME)/$${file#fleet/}" || exit; \
 	done
