@@ -197,8 +197,9 @@ deb: dist
 # built from it. On Debian, rpm does not know the installed packages, so --nodeps skips
 # the check of BuildRequires.
 RPMBUILD = $(AFRESH) LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=$(EPOCH) rpmbuild --nodeps \
-	--define 'use_source_date_epoch_as_buildtime 1' \
-	--define 'clamp_mtime_to_source_date_epoch 1' --define '_buildhost localhost'
+	--define 'use_source_date_epoch_as_buildtime 1' --define '$(clamp_mtime)' --define '_buildhost localhost'
+# Old versions of rpm define the first of these macros. New ones deprecate it for the second.
+clamp_mtime = $(shell rpm --eval '%{?clamp_mtime_to_source_date_epoch:clamp_mtime_to_source_date_epoch 1}%{!?clamp_mtime_to_source_date_epoch:build_mtime_policy clamp_to_source_date_epoch}')
 
 rpm: dist
 	rm -rf $(build)/rpm
