@@ -149,7 +149,8 @@ install-tools: tools
 		$(INSTALL) /dev/stdin '$(DESTDIR)$(unitdir)/$(NAME)-metrics.service'
 	# See fleet.md: one pattern then matches node_exporter's directory and, while it exists, this one.
 	mkdir -p '$(DESTDIR)$(localstatedir)/lib'
-	ln -sfn /run/$(NAME)-metrics '$(DESTDIR)$(localstatedir)/lib/$(NAME)-metrics'
+	# dh_link makes the link absolute, as Debian requires.
+	ln -sfnr '$(DESTDIR)/run/$(NAME)-metrics' '$(DESTDIR)$(localstatedir)/lib/$(NAME)-metrics'
 	for file in fleet/*.conf fleet/*.rulebase; do \
 		$(call filled,$$file) | $(INSTALL) /dev/stdin "$(DESTDIR)$(datadir)/$(NAME)/$${file#fleet/}" || exit; \
 	done
@@ -197,8 +198,9 @@ deb: dist
 # built from it. On Debian, rpm does not know the installed packages, so --nodeps skips
 # the check of BuildRequires.
 RPMBUILD = $(AFRESH) LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=$(EPOCH) rpmbuild --nodeps \
-	--define 'use_source_date_epoch_as_buildtime 1' \
-	--define 'clamp_mtime_to_source_date_epoch 1' --define '_buildhost localhost'
+	--define 'use_source_date_epoch_as_buildtime 1' --define '$(clamp_mtime)' --define '_buildhost localhost'
+# Old versions of rpm define the first of these macros. New ones deprecate it for the second.
+clamp_mtime = $(shell rpm --eval '%{?clamp_mtime_to_source_date_epoch:clamp_mtime_to_source_date_epoch 1}%{!?clamp_mtime_to_source_date_epoch:build_mtime_policy clamp_to_source_date_epoch}')
 
 rpm: dist
 	rm -rf $(build)/rpm

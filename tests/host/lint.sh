@@ -67,6 +67,17 @@ comparable() {
 		sed 's! /lib/! /usr/lib/!; s!\(sbin/tcp-connect-logger\) .*!\1!; s!zsh/vendor-completions!zsh/site-functions!' | sort
 }
 
+# linted CHANGES: print what lintian reports. Nobody has asked Debian for this package, so there is no
+# bug to close. Whoever uploads it must see this tag, so the package does not override it. The other
+# tags depend on the age of lintian: `policy` checks the packages with the newest one, which knows
+# the Standards-Version, does not ask for an init script any more, and uses all overrides.
+linted() {
+	lintian -EI --pedantic --allow-root --fail-on none --suppress-tags "$(printf %s \
+		initial-upload-closes-no-bugs,newer-standards-version \
+		,package-supports-alternative-init-but-no-init.d-script)" "$1" 2>&1 |
+		grep -v -e ' unused-override ' -e '^N: [0-9]* hints overridden;'
+}
+
 scriptlets() {
 	for scriptlet in PREIN POSTIN PREUN; do
 		rpm -qp --qf "%{$scriptlet}" "$rpm" >"$dir/$scriptlet"
@@ -74,7 +85,7 @@ scriptlets() {
 	shellcheck --shell=sh "$dir/PREIN" "$dir/POSTIN" "$dir/PREUN"
 }
 
-reports_nothing lintian lintian -EI --pedantic --allow-root --fail-on none "${deb%/*}"/*.changes
+reports_nothing lintian linted "${deb%/*}"/*.changes
 
 for file in changes buildinfo; do
 	succeeds "make deb writes a .$file file" test -s "$(echo "${deb%/*}"/*.$file)"

@@ -12,6 +12,12 @@ guest_packages="$build_packages ccache curl dbus dnf initramfs-tools iproute2 pr
 tracers_packages="$guest_packages auditd bpfcc-tools bpftrace libbpf-tools libc6-dev linux-perf
 	trace-cmd jq man-db prometheus-node-exporter rsyslog rsyslog-elasticsearch rsyslog-kafka
 	rsyslog-relp systemd-journal-remote"
+packaging_packages="adequate apt-utils build-essential ccache createrepo-c debhelper dkms dnf5
+	fakeroot faketime gpg gpg-agent kmod libjansson-dev libkmod-dev libncurses-dev
+	libsmartcols-dev libsystemd-dev libtraceevent-dev libtracefs-dev licensecheck lintian locales
+	piuparts pkgconf rpm rpmlint systemd-dev udev"
+# What apt installs with the package, for piuparts
+dependencies="dkms kmod libjansson4 libkmod2 libsmartcols1 libsystemd0 libtinfo6 libtracefs1 udev"
 
 # apt_for ARCHIVES COMMAND [ARGUMENT...]: run apt-get or apt-cache with the package lists of some
 # archives (bookworm, bookworm-backports), separate from this machine's
@@ -171,6 +177,38 @@ fill_root() {
 use_root() {
 	root=$cache/root/$1${ALL:+-all}/root
 	vmlinuz=$root/boot/vmlinuz-${2-}
+}
+
+# make_packaging SUITE: make a root with the tools that build and check packages
+make_packaging() {
+	use_packaging "$1"
+	mkdir -p "$cache/root"
+	locked "$store" fill_packaging
+}
+
+fill_packaging() {
+	bootstrap "$store" "$suite" "$suite" "$packaging_packages" || return
+	[ -e "$root/base.tar" ] || fill_base
+}
+
+# fill_base: make /base.tar in the root, in which piuparts installs packages. It has its own
+# repository of $dependencies, so that piuparts needs no network.
+fill_base() {
+	# shellcheck disable=SC2016,SC2086,SC2116 # $1 is for the hooks; a list
+	mmdebstrap --variant=minbase --aptopt='Acquire::Check-Valid-Until "false"' \
+		--customize-hook="chroot \"\$1\" apt-get -qy --no-install-recommends --download-only install \
+			$(echo $dependencies)" \
+		--customize-hook='mkdir "$1/debs"; mv "$1"/var/cache/apt/archives/*.deb "$1/debs"' \
+		--customize-hook='cd "$1/debs" && apt-ftparchive packages . >Packages' \
+		--customize-hook='echo "deb [trusted=yes] file:/debs ./" >"$1/etc/apt/sources.list"' \
+		"$suite" "$root/base.new.tar" - <"$cache/apt/$suite.list" || return
+	mv "$root/base.new.tar" "$root/base.tar"
+}
+
+# use_packaging SUITE: set $suite, $store and $root
+use_packaging() {
+	suite=$1 store=$cache/root/$1-packaging
+	root=$store/root
 }
 
 # Modules that a guest with systemd may load. The guest has no other modules, because depmod and

@@ -6,6 +6,7 @@
 #
 #	where:		host: this machine
 #			chroot: a chroot of a suite, with the headers of its kernels
+#			packaging: a chroot of a suite, with the tools that build and check packages
 #			bare: a guest with a kernel and busybox
 #			systemd: a guest with systemd and the packages to build the module
 #			tracers: a guest with systemd, tracers and log collectors
@@ -21,7 +22,7 @@
 #			arguments. Bare tests without this line share one boot
 #	payload:	the files in /payload: module (the .ko files for its kernel), deb,
 #			tools-deb, command (the command's packages, in /payload/command), srpm,
-#			apt and rpm (repositories), versions, warm (the compiler's results),
+#			source (of the .deb, and the release), apt and rpm (repositories), versions, warm (the compiler's results),
 #			programs of tests/guest, files of the tree
 #	arguments:	the arguments of the script
 #	later:		what only make test-all does, and why
@@ -79,6 +80,7 @@ needs_of() {
 	needed_where=$(field "$1" where) needed_from=$(field "$1" from)
 	case $needed_where:$needed_from in
 	chroot:*) printf 'root-%s' "$2" ;;
+	packaging:*) printf 'packaging-%s' "$2" ;;
 	*:saved*) printf '%s-%s' "${needed_from#* }" "$2" ;;
 	*:disk) printf 'guest-%s-%s' "$2" "$needed_where" ;;
 	*) printf 'booted-%s-%s' "$2" "$needed_where" ;;
@@ -145,6 +147,7 @@ needed() {
 			case $job in
 			versions) echo "versions versions -" ;;
 			root-*) echo "$job root:$suite -" ;;
+			packaging-*) echo "$job tools:$suite -" ;;
 			guest-*) echo "$job guest:${suite%-*}:${suite##*-} -" ;;
 			warm-*)
 				versions=$(grep -o -m 1 -w versions "$work/jobs.tests" | head -n 1) || :
