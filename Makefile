@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 
 NAME := tcp-connect-logger
 # The version is written only in the first line of debian/changelog. A Debian

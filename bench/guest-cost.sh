@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # guest-cost.sh ROUND BURST COUNT SUBJECT... - measure what each subject adds to a connect, in a
 # guest with systemd in which an instruction takes a nanosecond

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # guest-growth.sh TURNS - measure how the cost grows with the number of processes that connect at
 # once, in a guest with busybox and several CPUs

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # modules.sh KERNEL - build our module and those it is compared with, in a chroot with this
 # kernel's headers

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 tcp-connect-logger maintainers */
 /*
  * Declarations for all parts of the command: names, exit statuses, messages, files and clocks.
  */

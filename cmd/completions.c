@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
 /*
  * completions bash|zsh|fish - write completions for a shell from the table in verbs.c
  *

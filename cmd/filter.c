@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
 /*
  * Select the records that the user wants to see. A filter that no record can match is a mistake of
  * the user, so it is refused with an explanation.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
 /*
  * Parse the histograms of the triggers in top.c. The kernel prints them one after another
  * (hist_trigger_show() in kernel/trace/trace_events_hist.c).

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
 /*
  * Parse entries of the journal and of /dev/kmsg. Only the kernel writes lines of the module, so
  * these functions check who has written an entry before they read its text.

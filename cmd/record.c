@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
 /*
  * Parse the lines that the module prints (src/log.c). Accept a line only if it is exactly what the
  * module would print; see LOG FORMAT in tcp_connect_logger(4).

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 tcp-connect-logger maintainers */
 /*
  * Parse the lines that the module prints; see tcp_connect_logger(4).
  */

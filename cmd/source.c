@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
 /*
  * Read the module's lines from the journal. If there is no journal, or if it does not get the
  * kernel's lines, read them from /dev/kmsg.

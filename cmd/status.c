@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
 /*
  * status: print the state as text for people, as JSON, and for Prometheus. All three forms show the
  * same struct.

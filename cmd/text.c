@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
 /*
  * Make any bytes safe to print. Attackers choose the names of processes and users, and parts of the
  * log. They may try to mislead the reader with escape sequences, with characters that hide or

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
 /*
  * top - show which processes connect where, sorted by count; see tcp-connect-logger(8)
  *

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
 /*
  * Look up the names of users. A lookup may query a server, which can take a long time. So a
  * separate thread does the lookups, and the reader of the log waits for it only briefly. The

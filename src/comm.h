@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 tcp-connect-logger maintainers */
 /*
  * Escape the task name. The process chooses it, so it cannot be trusted.
  *

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # dkms.conf calls this makefile. If the source rejects the kernel, this makefile builds
 # unsupported.c instead. All sentences of #error and static_assert in compat.h and patch.c

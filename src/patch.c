@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
 /*
  * tcp-connect-logger - log outbound TCP connections, by livepatch
  *

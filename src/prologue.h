@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 tcp-connect-logger maintainers */
 /*
  * The prologue: the bytes between a function's address and its body.
  *

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 tcp-connect-logger maintainers */
 /*
  * The trace event tcp_connect_logger:tcp_connect, for high volume, filters and
  * single fields. 5.10 and 6.1 accept no trace events from a module with the

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # build.sh PRETEND NEIGHBOURS KERNEL... - install the package in a chroot for all kernels of a
 # suite; on the first kernel, check the compiler's warnings

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # dracut.sh KERNEL... - dracut keeps the module out of the initramfs; an initramfs that contains it
 # is reported

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # failures.sh KERNEL... - failures that have nothing to do with the kernel: apt succeeds, the module
 # that works stays, and the next "dkms autoinstall" builds what could not be built

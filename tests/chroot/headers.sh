@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # headers.sh KERNEL... - headers that the module must refuse, headers that must not change it, and
 # a build by hand

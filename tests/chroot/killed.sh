@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # killed.sh POINTS KERNEL... - dpkg and rpm are killed during an upgrade, with all their child
 # processes, at each named point; the steps in docs/packaging.md complete the upgrade

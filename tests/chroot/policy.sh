@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # policy.sh SUITE - build the packages from their sources with a suite's tools, and examine them with its
 # lintian, rpmlint, licensecheck, piuparts, adequate, rpm and dnf
@@ -163,10 +164,10 @@ install_debs() {
 # signature.
 install_rpms() {
 	mkdir /tmp/dist
-	cp /tmp/deb/*.deb /tmp/rpm/RPMS/*/*.rpm /tmp/dist
-	succeeds "make-repo makes repositories" "/tmp/$tree/packaging/make-repo" /tmp/dist
-	equals "make-repo prints no warning" "no KEY= given: signing with a key that nobody will ever have again" \
-		"$output"
+	cp /tmp/deb/*.deb /payload/*.dsc /payload/*.tar.?z /tmp/rpm/RPMS/*/*.rpm "$srpm" /tmp/dist
+	succeeds "make-repo makes repositories" "/tmp/$tree/packaging/make-repo" /tmp/dist "$version-1" 90
+	equals "make-repo prints no warning" "no KEY= given: signing with a key that nobody will ever have again
+/tmp/dist/apt is valid until" "$(echo "$output" | sed 's/ until .*/ until/')"
 	rpm -qp --nosignature --requires /tmp/dist/rpm/"$name"-[0-9]*.rpm | sed -n 's/^\(lib\|rtld\)/Provides: &/p' |
 		sed '/^Provides:[[:space:]]*udev/r /dev/stdin' /payload/debian.spec >/tmp/debian.spec
 	rpmbuild -bb --define "_topdir /tmp/debian" --define "suite $suite" --define "dkms 99" /tmp/debian.spec \

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # rpms.sh KERNEL... - one version of the .rpm replaces another in a chroot: which module is
 # installed at the end, and which files are left

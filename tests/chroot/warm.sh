@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # warm.sh - store in /payload/ccache what DKMS will compile in a guest: the other versions in the
 # payload for the guest's kernel, and the package for that and for the kernel to come

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 # shellcheck shell=sh
 #
 # The administrator's command in every state of the livepatch. package.sh sources this with the

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
 /*
  * connect - make one connection of a given kind, and print its result
  *

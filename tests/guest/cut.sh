@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # cut.sh ALL - the power fails during an install and during upgrades, in a guest with systemd: the
 # next boot works, and the steps in docs/packaging.md complete the job

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # demo.sh - install and use the package in a guest with systemd, with one reboot
 

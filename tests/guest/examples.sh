@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # examples.sh - every command in README, docs/ and the man pages, in tools.sh's guest, except for
 # the sections that other tests cover

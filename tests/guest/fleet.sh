@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # fleet.sh KO COUNT - many records reach a collector in another network namespace, with the
 # package's templates for rsyslog and for systemd's journal; the collector is down for a while

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # flood.sh KO - 100,000 connections from all CPUs at full speed: each one is accounted for
 #

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # install.sh - apt installs the package by name from a signed repository, in a guest with systemd:
 # what it prints, what is installed, and who may use the switch

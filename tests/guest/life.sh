@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # life.sh ALL - one version of the package replaces another, in a guest with systemd
 #

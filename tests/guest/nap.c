@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
 /*
  * nap - measure how late other processes run: sleep for 10 ms repeatedly until SIGTERM, then print
  * by how many ms the longest sleep was late

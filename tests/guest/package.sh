@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # package.sh - the package in use, in a guest with systemd, with two reboots: boot, the command in
 # every state of the livepatch, removal, a removal that stalls, purge

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # rpm.sh ALL - install, upgrade and remove the .rpm in a guest with systemd
 #

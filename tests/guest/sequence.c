@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
 /*
  * sequence FROM TO - make the connections with the numbers FROM to TO - 1, each to a different
  * address, so that a test can tell them apart. Connection N goes to the Nth address, counted from 0,

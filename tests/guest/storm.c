@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
 /*
  * storm - until SIGTERM, connect at full speed, and flip a switch at the same time
  *

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # storm.sh KO ROUNDS - rounds of load, enable, disable and unload, while other processes connect at
 # full speed and flip the switch

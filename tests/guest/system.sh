@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 # shellcheck shell=sh
 #
 # For tests in a guest with systemd: the package, and assertions about it for use after each step

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # tools.sh KO - follow, top and the service for Prometheus, in a guest with systemd,
 # rsyslogd and node_exporter

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # tracers.sh KO - tools that trace connects, before and after our module is loaded and while it is
 # unloaded: each tool and our module see every connect exactly once

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # upgrade.sh KERNEL apart|together - the package keeps working when KERNEL is installed and the old
 # one is removed, in a guest with systemd, with one reboot

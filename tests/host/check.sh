@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # check.sh DIR LINUX - unit tests and fuzzers under ASan and UBSan, the tools with -Werror, and
 # the reports of shellcheck and checkpatch; needs neither root nor network

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # lint.sh DIR LINUX DIST - the packages: lintian and rpmlint, reproducible builds, the same files
 # in both; the signed repositories, with apt

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # programs.mk - compile programs in $(dir) for check.sh: the unit tests, the fuzzers, the command,
 # and the programs of the tests in guests

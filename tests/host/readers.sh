@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 # shellcheck shell=sh
 #
 # readers.sh - tests of follow and top, to be sourced by check.sh. The commands in $dir/kmsg and

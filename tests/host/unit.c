@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
 /*
  * unit - unit tests: the module's pure functions, with bytes that no available kernel has, and the
  * functions of the command that parse and print records

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
 /*
  * empty - a livepatch of the same functions that does nothing, to measure what livepatching
  * itself costs

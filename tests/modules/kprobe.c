@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
 /*
  * kprobe - print a record's line from a kprobe on tcp_v4_connect(), as one would without
  * livepatch

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
 /*
  * line - print a record's line with one bare pr_info() for each write to /proc/line, to measure
  * what printk itself costs

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
 /*
  * rival - redirect tcp_v4_connect(), or the function in function=, as another module may
  *

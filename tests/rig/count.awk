@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # Count the results of whole runs from their TAP: one line "PASSED FAILED SKIPPED" for all files. A
 # TODO counts as skipped if it fails, and as failed if it passes. A file whose plan is missing or

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 # shellcheck shell=sh
 #
 # Functions for scripts in a guest or a chroot: they report results (see rig.sh) and inspect the

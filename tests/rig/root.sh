@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 # shellcheck shell=sh
 #
 # Debian's kernels and roots, to be sourced by rig.sh. They come from the mirrors that this machine

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # Convert a job's reports (see rig.sh) to TAP: -v job=NAME -v list=KNOWN-FAILURES
 #

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
 # shellcheck shell=sh
 #
 # The tests and the plan, to be sourced after rig.sh. It finds out which jobs run the tests, and
@@ -22,8 +23,9 @@
 #			arguments. Bare tests without this line share one boot
 #	payload:	the files in /payload: module (the .ko files for its kernel), deb,
 #			tools-deb, command (the command's packages, in /payload/command), srpm,
-#			source (of the .deb, and the release), apt and rpm (repositories), versions, warm (the compiler's results),
-#			programs of tests/guest, files of the tree
+#			source (of the .deb, and the release), apt and rpm (repositories),
+#			versions, warm (the compiler's results), programs of tests/guest, files
+#			of the tree
 #	arguments:	the arguments of the script
 #	later:		what only make test-all does, and why
 #
