@@ -224,15 +224,17 @@ use_guest() {
 	vmlinuz=$root/boot/vmlinuz-$kernel initrd=$root/boot/initrd.img-$kernel
 }
 
-# debs_for SUITE DIRECTORY PACKAGE...: download the packages that apt would install in $root from the
-# suite's backports
+# debs_for ARCHIVES DIRECTORY PACKAGE...: download the packages that apt would install in $root. If
+# one of the archives is a suite's backports, it is the last, and the packages come from there.
 debs_for() {
-	suite=$1 debs=$2
+	archives=$1 debs=$2
 	shift 2
 	mkdir -p "$debs/partial"
-	apt_for "$suite $suite-backports" apt-get -y -o Dir::State::status="$root/var/lib/dpkg/status" \
-		-o Dir::Cache::archives="$debs" -t "$suite-backports" --no-install-recommends \
-		--download-only install "$@"
+	case $archives in
+	*-backports) set -- -t "${archives##* }" "$@" ;;
+	esac
+	apt_for "$archives" apt-get -y -o Dir::State::status="$root/var/lib/dpkg/status" \
+		-o Dir::Cache::archives="$debs" --no-install-recommends --download-only install "$@"
 	rm -r "$debs/partial" "$debs/lock"
 }
 

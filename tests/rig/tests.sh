@@ -12,7 +12,7 @@
 #	on:		the suites. For bare guests, the kernels: line, the kernel of each line;
 #			every, all kernels; suite, the first kernel of each suite; first, the
 #			first kernel of the first suite
-#	on-later:	more suites, for make test-all
+#	on-later:	more suites, for make test-all. A test without "on:" runs only there.
 #	from:		how a guest with systemd starts: booted, from a saved guest that has just
 #			booted (the default); saved TEST, from the guest that this test saved;
 #			disk, by booting from the disk
@@ -20,9 +20,9 @@
 #	boot:		kernel arguments for a guest that runs only this test; "-" for no
 #			arguments. Bare tests without this line share one boot
 #	payload:	the files in /payload: module (the .ko files for its kernel), deb,
-#			tools-deb, command (the command's packages, in /payload/command), srpm,
-#			apt and rpm (repositories), versions, warm (the compiler's results),
-#			programs of tests/guest, files of the tree
+#			tools-deb, dsc (the source package), command (the command's packages, in
+#			/payload/command), srpm, apt and rpm (repositories), versions, warm (the
+#			compiler's results), programs of tests/guest, files of the tree
 #	arguments:	the arguments of the script
 #	later:		what only make test-all does, and why
 #
