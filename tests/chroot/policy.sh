@@ -6,7 +6,7 @@
 # lintian, rpmlint, licensecheck, piuparts, adequate, rpm and dnf
 #
 # where: packaging
-# on: sid
+# on-later: sid
 # payload: source srpm rpm/rpmlint.toml tests/guest/debian.spec
 # arguments: $suite
 # later: everything; `lint` checks the packages with this machine's lintian and rpmlint, and builds

@@ -14,7 +14,7 @@
 #	on:		the suites. For bare guests, the kernels: line, the kernel of each line;
 #			every, all kernels; suite, the first kernel of each suite; first, the
 #			first kernel of the first suite
-#	on-later:	more suites, for make test-all
+#	on-later:	more suites, for make test-all. A test without "on:" runs only there.
 #	from:		how a guest with systemd starts: booted, from a saved guest that has just
 #			booted (the default); saved TEST, from the guest that this test saved;
 #			disk, by booting from the disk
