@@ -9,6 +9,7 @@ set -e
 
 # build DEB: build this version for all kernels, so that the compiler's results are in ccache
 build() {
+	# With dpkg-deb -x, the directory lib of the package would replace the link /lib.
 	dpkg-deb --fsys-tarfile "$1" | tar -x -C / ./usr/src
 	version=$(dpkg-deb -f "$1" Version)
 	for kernel in /lib/modules/*/build; do
