@@ -205,8 +205,7 @@ clamp_mtime = $(shell rpm --eval '%{?clamp_mtime_to_source_date_epoch:clamp_mtim
 
 rpm: dist
 	rm -rf $(build)/rpm
-	mkdir -p $(build)/rpm
-	cp $(tarball) $(build)/rpm
+	$(INSTALL) -t $(build)/rpm $(tarball)
 	{ $(call filled,$(build)/dist/$(release)/rpm/$(NAME).spec) | sed 's/#RELEASE#/$(RELEASE)/'; \
 		awk -f rpm/changelog.awk debian/changelog; } | \
 		$(INSTALL) /dev/stdin $(build)/rpm/$(NAME).spec

@@ -108,7 +108,7 @@ check_rpms() {
 }
 
 # Files that are not source: documentation, results, inputs of tests, and what Debian's tools define
-no_source='\.(md|csv|json|png|svg)$|^\./(LICENSE|tests/(host/corpus/.*|known-failures|rig/ccache\.conf))$'
+no_source='\.(md|csv|json|png|svg)$|^\./(\.gitignore|LICENSE|tests/(host/corpus/.*|known-failures|rig/ccache\.conf))$'
 no_source="$no_source|^\./debian/(.*/)?(changelog|control|copyright|format|gbp\.conf|metadata|salsa-ci\.yml|watch|\
 [^/]*docs|[^/]*lintian-overrides)\$"
 

@@ -125,7 +125,7 @@ mkdir -p "$dir/headers" "$dir/dkms/6.1/x/log"
 # shellcheck disable=SC2016 # for make and its shell
 printf 'modules:\n\t@echo "LC_ALL=$$LC_ALL"\n' >"$dir/headers/Makefile"
 equals "DKMS builds without translated messages" "LC_ALL=C" \
-	"$(LC_ALL=de_DE.UTF-8 make -s -f src/dkms.mk KDIR="$dir/headers" --no-print-directory | sort -u)"
+	"$(LC_ALL=de_DE.UTF-8 make -s -C "$dir" -f "$PWD/src/dkms.mk" KDIR="$dir/headers" --no-print-directory | sort -u)"
 
 reports="shellcheck checkpatch checkpatch-cmd checkpatch-lazy checkpatch-trace"
 # shellcheck disable=SC2086 # a list

@@ -49,7 +49,7 @@ described() {
 
 # files_of_deb and files_of_rpm list the files that a package installs. They leave out documents,
 # which .deb and .rpm install in different places, and the contents of programs, which they build
-# with different options.
+# with different options, and of the man page of the command, which names directories.
 files_of_deb() {
 	mkdir "$dir/deb"
 	dpkg-deb -x "$1" "$dir/deb"
@@ -65,7 +65,7 @@ files_of_rpm() {
 
 comparable() {
 	grep -v -e /usr/share/doc/ -e /usr/share/licenses/ -e /usr/share/lintian/ -e /.build-id/ |
-		sed 's! /lib/! /usr/lib/!; s!\(sbin/tcp-connect-logger\) .*!\1!; s!zsh/vendor-completions!zsh/site-functions!' | sort
+		sed 's! /lib/! /usr/lib/!; s!\(sbin/tcp-connect-logger\|man8/[^ ]*\) .*!\1!; s!zsh/vendor-completions!zsh/site-functions!' | sort
 }
 
 # linted CHANGES: print what lintian reports. Nobody has asked Debian for this package, so there is no
