@@ -71,7 +71,11 @@ help:
 	@echo 'make shell KERNELS="7.*"   open a shell in a guest with this kernel; with systemd: GUEST=bookworm'
 	@echo 'make bench                 measure what a connect costs, beside other tools: bench/results; QUICK=1: a part'
 
-modules:
+# Kbuild and rpmbuild do not accept a path with a space.
+without-space:
+	@case '$(CURDIR)' in *' '*) echo 'this needs a directory whose path has no space: $(CURDIR)'; exit 1 ;; esac
+
+modules: without-space
 	@test -e $(KDIR)/Makefile || \
 		{ echo 'no kernel headers in $(KDIR): install them, or name others with KVER= or KDIR='; exit 1; }
 	$(MAKE) -C $(KDIR) M=$(CURDIR)/src TCL_VERSION=$(VERSION) $@
@@ -203,7 +207,7 @@ RPMBUILD = $(AFRESH) LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=$(EPOCH) rpmbuild --nodep
 # Old versions of rpm define the first of these macros. New ones deprecate it for the second.
 clamp_mtime = $(shell rpm --eval '%{?clamp_mtime_to_source_date_epoch:clamp_mtime_to_source_date_epoch 1}%{!?clamp_mtime_to_source_date_epoch:build_mtime_policy clamp_to_source_date_epoch}')
 
-rpm: dist
+rpm: without-space dist
 	rm -rf $(build)/rpm
 	$(INSTALL) -t $(build)/rpm $(tarball)
 	{ $(call filled,$(build)/dist/$(release)/rpm/$(NAME).spec) | sed 's/#RELEASE#/$(RELEASE)/'; \
@@ -244,4 +248,4 @@ bench:
 cast:
 	tests/cast
 
-.PHONY: all help modules clean tools tools-libraries install install-tools unit-tests dist deb rpm repo demo check test test-all matrix shell bench cast
+.PHONY: all help without-space modules clean tools tools-libraries install install-tools unit-tests dist deb rpm repo demo check test test-all matrix shell bench cast
