@@ -16,14 +16,15 @@
 # shellcheck source=tests/guest/system.sh
 . /payload/system.sh
 
-# run NAME STATUS SUMMARY: run all tests, with the packages in /payload; check autopkgtest's exit
-# status and its summary. /tmp/NAME gets the tests' output. This testbed cannot be reverted, which
-# DKMS's test asks for because it purges the package.
+# run NAME STATUS SUMMARY [OPTION]: run the tests with the packages in /payload; check autopkgtest's
+# exit status and its summary. /tmp/NAME gets the tests' output. DKMS's test asks for a testbed that
+# can be reverted, because it purges the package.
 run() {
 	exits "$1: autopkgtest" "$2" autopkgtest --output-dir="/tmp/$1" --no-built-binaries \
-		--ignore-restrictions=breaks-testbed --timeout-factor=10 /payload/*.deb /payload/*.dsc -- null
+		--ignore-restrictions=breaks-testbed --timeout-factor=10 ${4:+"$4"} \
+		/payload/*.deb /payload/*.dsc -- null
+	[ "$status" = "$2" ] || echo "$output" | sed 's/^/# /'
 	equals "$1: summary" "$3" "$(cat "/tmp/$1/summary")"
-	echo "$output" | sed 's/^/# /'
 }
 
 # The guest has no network.
@@ -36,13 +37,12 @@ dkms-autopkgtest     PASS (superficial)"
 equals "livepatch: what the test prints" "kernel $kernel: version $version" \
 	"$(cat /tmp/livepatch/livepatch-stdout)"
 
-# Headers for which the livepatch does not compile
+# With these headers, the livepatch does not compile. DKMS's own test passes even so; it is left
+# out, because it takes two more builds.
 sed -i '/CONFIG_LIVEPATCH /d' "/usr/src/linux-headers-$kernel/include/generated/autoconf.h"
 succeeds "stub: apt purge" apt_get purge $package $tools
-run stub 4 "\
-livepatch            FAIL non-zero exit status 1
-dkms-autopkgtest     PASS (superficial)"
-matches "stub: what the test prints" \
-	"kernel $kernel: /lib/modules/$kernel/updates/dkms/tcp-connect-logger.ko* is not the livepatch" \
+run stub 4 "livepatch            FAIL non-zero exit status 1" --test-name=livepatch
+equals "stub: what the test prints" \
+	"kernel $kernel: /lib/modules/$kernel/updates/dkms/tcp-connect-logger.ko.xz is not the livepatch" \
 	"$(cat /tmp/stub/livepatch-stdout)"
 echo end
