@@ -14,8 +14,7 @@ build() {
 	version=$(dpkg-deb -f "$1" Version)
 	for kernel in /lib/modules/*/build; do
 		kernel=${kernel%/build}
-		# Some versions do not build.
-		dkms build "tcp-connect-logger/${version%-*}" -k "${kernel##*/}" || :
+		dkms build "tcp-connect-logger/${version%-*}" -k "${kernel##*/}" || failed=$1
 	done
 	dkms remove "tcp-connect-logger/${version%-*}" --all
 }
@@ -28,7 +27,10 @@ for deb in /payload/versions/*.deb; do
 	esac
 done
 [ ! -d /payload/headers ] || dpkg --unpack /payload/headers/*.deb
+# Some of the other versions do not build. This one must.
+failed=
 build /payload/tcp-connect-logger-dkms*.deb
+[ -z "$failed" ]
 
 # Copy the files that ccache has written or used; it also touches a file when it uses it.
 mkdir /payload/ccache
