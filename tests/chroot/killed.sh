@@ -72,8 +72,8 @@ debs() {
 			fails "$name: dpkg --configure -a is not enough" dpkg --configure -a
 			matches "$name: dpkg says what to do" \
 				"*you should*reinstall it before attempting configuration*" "$output"
-			succeeds "$name: apt install --reinstall succeeds" \
-				apt_get install --reinstall --allow-downgrades "$(deb_of "$new")"
+			succeeds "$name: apt --fix-broken --reinstall succeeds" \
+				apt_get --fix-broken --reinstall install --allow-downgrades "$(deb_of "$new")"
 		else
 			succeeds "$name: dpkg --configure -a succeeds" dpkg --configure -a
 		fi

@@ -74,7 +74,7 @@ prerm)
 	fails "cut in prerm: dpkg --configure -a is not enough" dpkg --configure -a
 	matches "cut in prerm: it says what to do" "*you should*reinstall it before attempting configuration*" "$output"
 	# shellcheck disable=SC2046 # two files
-	succeeds "cut in prerm: apt install --reinstall" apt_get install --reinstall $(both /payload/versions/$other.deb)
+	succeeds "cut in prerm: apt --fix-broken --reinstall" apt_get --fix-broken --reinstall install $(both /payload/versions/$other.deb)
 	swapped "cut in prerm" "$this" $other
 	is "cut in prerm, and reinstalled" $other $other
 	if [ -z "$1" ]; then
