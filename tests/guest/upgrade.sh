@@ -85,7 +85,7 @@ cut_boot() {
 upgraded() {
 	in_dkms "upgrade" "$kernel" "$next"
 	equals "upgrade: initramfs-tools leaves the module out of the initramfs" "" \
-		"$(lsinitramfs "/boot/initrd.img-$next" | grep tcp.connect.logger)"
+		"$(lsinitramfs "/boot/initrd.img-$next" | grep 'tcp-connect-logger\.ko')"
 	equals "upgrade: signed with DKMS's key" "DKMS module signing key" \
 		"$(modinfo -k "$next" -F signer tcp_connect_logger)"
 	undisturbed "upgrade"
