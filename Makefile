@@ -106,9 +106,6 @@ dist = dist
 sources = .gitignore CONTRIBUTING.md LICENSE Makefile README.md bench cmd debian dkms.conf docs \
 	fleet packaging rpm src tests udev
 
-# Do not pass the options of this make to the package builds.
-AFRESH = env -u MAKEFLAGS -u MFLAGS
-
 CFLAGS ?= -O2 -g
 # The binary is reproducible: it does not depend on the build directory.
 tools_cflags = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wmissing-prototypes \
