@@ -52,11 +52,6 @@ tcp-connect-logger: nothing could be built for kernel $kernel, see $tree/tcp-con
 
 	results=
 	for size in $(seq 200 100 6000); do
-		cp -a $tree /tmp/tree
-		umount $tree
-		mount -t tmpfs -o size=100m rig $tree
-		cp -a /tmp/tree/. $tree
-		rm -rf /tmp/tree
 		used=$(du -sk $tree | cut -f 1)
 		mount -o "remount,size=$((used + size))k" $tree
 		dkms build -m tcp-connect-logger -v "$version" -k "$kernel" >/tmp/dkms.log 2>&1
