@@ -40,7 +40,8 @@ as_documented() {
 	sed -n '/^mkdir .*keyrings/,/^END/p' /payload/README.md | sed 's!https://SERVER!http://127.0.0.1!'
 }
 
-# update: update apt's lists, but not those of the machine on which this guest was made
+# update: let apt read the lists of our repository. Leave out sources.list: its mirrors cannot be
+# reached from the guest.
 update() {
 	apt_get update -o Dir::Etc::SourceList=/dev/null
 }
