@@ -16,15 +16,20 @@
 /** define TCL_FENTRY_SIZE - bytes of the fentry site (MCOUNT_INSN_SIZE in asm/ftrace.h) */
 #define TCL_FENTRY_SIZE	5
 
+/** define TCL_ENDBR_SIZE - bytes of an ENDBR64 or of the nop in its place */
+#define TCL_ENDBR_SIZE	4
+
 /** define TCL_PROLOGUE_MAX - maximum size of a prologue in bytes */
-#define TCL_PROLOGUE_MAX	(4 + TCL_FENTRY_SIZE)
+#define TCL_PROLOGUE_MAX	(TCL_ENDBR_SIZE + TCL_FENTRY_SIZE)
 
 /**
  * tcl_prologue_size() - size of a function's prologue
  * @code: the first TCL_PROLOGUE_MAX bytes of the function
  *
  * A traceable x86_64 function begins with an ENDBR64 if the kernel is built for
- * IBT (asm/ibt.h). Then comes the fentry site, which holds one of:
+ * IBT. Where the function may not be called indirectly, as with FineIBT, a nop of
+ * the same size replaces it (gen_endbr_poison() in asm/ibt.h; the nop changed in
+ * 6.16). Then comes the fentry site, which holds one of:
  *
  * * a 5-byte nop that ftrace wrote (arch/x86/kernel/ftrace.c): BYTES_NOP5 from
  *   asm/nops.h, or up to 5.12 K8_NOP5_ATOMIC on some CPUs;
@@ -39,7 +44,11 @@
  */
 static inline size_t tcl_prologue_size(const u8 code[TCL_PROLOGUE_MAX])
 {
-	static const u8 endbr64[] = { 0xf3, 0x0f, 0x1e, 0xfa };
+	static const u8 endbrs[][TCL_ENDBR_SIZE] = {
+		{ 0xf3, 0x0f, 0x1e, 0xfa },
+		{ 0x66, 0x0f, 0x1f, 0x00 },
+		{ 0x0f, 0x1f, 0x40, 0xd6 },
+	};
 	static const u8 nops[][TCL_FENTRY_SIZE] = {
 		{ 0x0f, 0x1f, 0x44, 0x00, 0x00 },
 		{ 0x66, 0x66, 0x66, 0x66, 0x90 },
@@ -47,8 +56,10 @@ static inline size_t tcl_prologue_size(const u8 code[TCL_PROLOGUE_MAX])
 	const u8 call = 0xe8, jump = 0xe9;
 	const u8 *site = code;
 
-	if (!memcmp(site, endbr64, sizeof(endbr64)))
-		site += sizeof(endbr64);
+	if (!memcmp(site, endbrs[0], TCL_ENDBR_SIZE) ||
+	    !memcmp(site, endbrs[1], TCL_ENDBR_SIZE) ||
+	    !memcmp(site, endbrs[2], TCL_ENDBR_SIZE))
+		site += TCL_ENDBR_SIZE;
 
 	if (*site == call || *site == jump ||
 	    !memcmp(site, nops[0], TCL_FENTRY_SIZE) ||
