@@ -18,8 +18,12 @@
 #endif
 #ifdef __has_include	/* sparse lacks it */
 #if !__has_include("linux/static_call.h")
-#error "tcp-connect-logger needs Linux 5.10 or later: boot a newer kernel"
+#error "tcp-connect-logger needs static calls (linux/static_call.h, in Linux 5.10, RHEL 8.5 and later): boot a newer kernel"
 #endif
+#endif
+/* Without its support, a static call is an indirect call (linux/static_call.h). */
+#if defined(CONFIG_X86_KERNEL_IBT) && !defined(CONFIG_HAVE_STATIC_CALL)
+#error "tcp-connect-logger needs CONFIG_HAVE_STATIC_CALL=y on a kernel with CONFIG_X86_KERNEL_IBT=y: boot another kernel"
 #endif
 
 /* Declare the types that older kernels lack. */

@@ -40,8 +40,18 @@ doctored_headers() {
 		'#error "tcp-connect-logger needs CONFIG_LIVEPATCH=y: boot a kernel that has it"'
 	doctored "another architecture" "$autoconf" "sed -i '/CONFIG_X86_64 /d'" \
 		'#error "tcp-connect-logger runs on x86_64 only: remove it from this machine"'
-	doctored "a kernel before 5.10" "$include/linux/static_call.h" rm \
-		'#error "tcp-connect-logger needs Linux 5.10 or later: boot a newer kernel"'
+	doctored "no static calls" "$include/linux/static_call.h" rm \
+		'#error "tcp-connect-logger needs static calls (linux/static_call.h, in Linux 5.10, RHEL 8.5 and later): boot a newer kernel"'
+
+	doctored "IBT, and static calls that are indirect" "$autoconf" \
+		"sed -i '/CONFIG_HAVE_STATIC_CALL /d; \$a #define CONFIG_X86_KERNEL_IBT 1'" \
+		'#error "tcp-connect-logger needs CONFIG_HAVE_STATIC_CALL=y on a kernel with CONFIG_X86_KERNEL_IBT=y: boot another kernel"'
+	cp -a "$autoconf" /tmp
+	sed -i '/CONFIG_HAVE_STATIC_CALL\(_INLINE\)\? /d; /CONFIG_X86_KERNEL_IBT /d' "$autoconf"
+	fails "the headers are for static calls that are indirect" cmp -s "$autoconf" /tmp/autoconf.h
+	succeeds "the module builds for static calls that are indirect, without IBT" build
+	mv /tmp/autoconf.h "$autoconf"
+	build clean >/dev/null
 
 	for change in 's/addr_len/addr_len, int flags/' 's/^int /long /' \
 		's/struct sockaddr[_a-z]* /void /' 's/int addr_len/size_t addr_len/'; do
