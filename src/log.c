@@ -253,8 +253,11 @@ static noinline void tcl_print(const struct sockaddr *to)
 		pr_info("pid=%d uid=%u comm=%s -> %pISpc\n", pid, uid, comm, to);
 }
 
-/* noinline, so that the trace event does not pay for it while the switch is off. */
-static noinline void tcl_log(const struct sockaddr *to)
+/**
+ * tcl_log() - log a connection, or count why it is not logged
+ * @to: the destination, see union tcl_destination
+ */
+void tcl_log(const struct sockaddr *to)
 {
 	this_cpu_inc(tcl_counters[TCL_SEEN]);
 	if (tcl_within_limit()) {
@@ -268,19 +271,20 @@ static noinline void tcl_log(const struct sockaddr *to)
 	}
 }
 
-/*
- * @to is a struct sockaddr_in or sockaddr_in6. An IPv4-mapped IPv6 address comes
- * as a sockaddr_in. Only a link-local address has a scope ID.
- */
-static __always_inline void tcl_record(struct sock *sk, const void *to)
+/* ---- The destination ---- */
+
+static void tcl_set_v4(union tcl_destination *to, __be32 addr, __be16 port)
 {
-	trace_tcp_connect(sk, to);
-	if (READ_ONCE(tcl_logging))
-		tcl_log(to);
+	to->in = (struct sockaddr_in) {
+		.sin_family = AF_INET,
+		.sin_port = port,
+		.sin_addr.s_addr = addr,
+	};
 }
 
 /**
- * tcl_connect_v4() - record a call of tcp_v4_connect()
+ * tcl_destination_v4() - find the destination of a call of tcp_v4_connect()
+ * @to: where to store it
  * @sk: the socket
  * @uaddr: the destination, in kernel memory
  * @addr_len: size of @uaddr in bytes
@@ -288,16 +292,20 @@ static __always_inline void tcl_record(struct sock *sk, const void *to)
  * Ignores what the original refuses, and checks in the same order: @uaddr may
  * be read only if @addr_len is large enough. Ignores IPv6 sockets too: for an
  * IPv4-mapped address, tcp_v6_connect() calls tcp_v4_connect()
- * (net/ipv6/tcp_ipv6.c), and tcl_connect_v6() has recorded that connection.
+ * (net/ipv6/tcp_ipv6.c), and tcl_destination_v6() has found that connection.
+ *
+ * Return: true if the call is a connection to record.
  */
-noinline void tcl_connect_v4(struct sock *sk, const void *uaddr, int addr_len)
+bool tcl_destination_v4(union tcl_destination *to, const struct sock *sk,
+			const void *uaddr, int addr_len)
 {
 	const struct sockaddr_in *in = uaddr;
 
 	if (sk->sk_family != AF_INET || addr_len < (int)sizeof(*in) || in->sin_family != AF_INET)
-		return;
+		return false;
 
-	tcl_record(sk, in);
+	tcl_set_v4(to, in->sin_addr.s_addr, in->sin_port);
+	return true;
 }
 
 static bool tcl_is_linklocal(const struct in6_addr *addr)
@@ -306,43 +314,42 @@ static bool tcl_is_linklocal(const struct in6_addr *addr)
 }
 
 /**
- * tcl_connect_v6() - record a call of tcp_v6_connect()
+ * tcl_destination_v6() - find the destination of a call of tcp_v6_connect()
+ * @to: where to store it
  * @sk: the socket
  * @uaddr: the destination, in kernel memory
  * @addr_len: size of @uaddr in bytes; without a scope ID, 24 are enough
  *
- * An IPv4-mapped destination is recorded as the IPv4 address that it contains.
+ * The destination is a copy, because the original overwrites the address :: in
+ * @uaddr (net/ipv6/tcp_ipv6.c).
+ *
+ * Return: true if the call is a connection to record.
  */
-noinline void tcl_connect_v6(struct sock *sk, const void *uaddr, int addr_len)
+bool tcl_destination_v6(union tcl_destination *to, const struct sock *sk,
+			const void *uaddr, int addr_len)
 {
 	const struct sockaddr_in6 *in6 = uaddr;
 
 	if (addr_len < SIN6_LEN_RFC2133 || in6->sin6_family != AF_INET6)
-		return;
+		return false;
 
 	if (ipv6_addr_v4mapped(&in6->sin6_addr)) {
-		const struct sockaddr_in to = {
-			.sin_family = AF_INET,
-			.sin_port = in6->sin6_port,
-			.sin_addr.s_addr = in6->sin6_addr.s6_addr32[3],
-		};
-
-		tcl_record(sk, &to);
-	} else {
-		struct sockaddr_in6 to = {
-			.sin6_family = AF_INET6,
-			.sin6_port = in6->sin6_port,
-			.sin6_addr = in6->sin6_addr,
-		};
-
-		if (tcl_is_linklocal(&in6->sin6_addr)) {
-			if (addr_len >= (int)sizeof(*in6))
-				to.sin6_scope_id = in6->sin6_scope_id;
-			if (!to.sin6_scope_id)
-				to.sin6_scope_id = sk->sk_bound_dev_if;
-		}
-		tcl_record(sk, &to);
+		tcl_set_v4(to, in6->sin6_addr.s6_addr32[3], in6->sin6_port);
+		return true;
 	}
+
+	to->in6 = (struct sockaddr_in6) {
+		.sin6_family = AF_INET6,
+		.sin6_port = in6->sin6_port,
+		.sin6_addr = in6->sin6_addr,
+	};
+	if (tcl_is_linklocal(&in6->sin6_addr)) {
+		if (addr_len >= (int)sizeof(*in6))
+			to->in6.sin6_scope_id = in6->sin6_scope_id;
+		if (!to->in6.sin6_scope_id)
+			to->in6.sin6_scope_id = sk->sk_bound_dev_if;
+	}
+	return true;
 }
 
 /* ---- The files in sysfs ---- */

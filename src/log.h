@@ -40,16 +40,6 @@ static inline u64 tcl_number(const __be32 half[2])
 
 extern bool tcl_logging, tcl_start_enabled;
 
-/*
- * unlikely() assumes 10 %; GCC 12 then saves registers before the test.
- * Probability 0 avoids that.
- */
-#ifdef __CHECKER__	/* sparse lacks the builtin */
-#define tcl_unlikely(x) unlikely(x)
-#else
-#define tcl_unlikely(x) __builtin_expect_with_probability(!!(x), 0, 1.0)
-#endif
-
 /**
  * tcl_wanted() - whether anybody wants records of connections
  *
@@ -59,11 +49,26 @@ extern bool tcl_logging, tcl_start_enabled;
  */
 static __always_inline bool tcl_wanted(void)
 {
-	return tcl_unlikely(READ_ONCE(tcl_logging) || trace_tcp_connect_enabled());
+	return unlikely(READ_ONCE(tcl_logging) || trace_tcp_connect_enabled());
 }
 
-void tcl_connect_v4(struct sock *sk, const void *uaddr, int addr_len);
-void tcl_connect_v6(struct sock *sk, const void *uaddr, int addr_len);
+/**
+ * union tcl_destination - where a connection goes
+ * @sa: either of them; its sa_family tells which
+ * @in: an IPv4 address, also if it came as an IPv4-mapped IPv6 address
+ * @in6: any other IPv6 address; only a link-local one has a scope ID
+ */
+union tcl_destination {
+	struct sockaddr sa;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+bool tcl_destination_v4(union tcl_destination *to, const struct sock *sk,
+			const void *uaddr, int addr_len);
+bool tcl_destination_v6(union tcl_destination *to, const struct sock *sk,
+			const void *uaddr, int addr_len);
+void tcl_log(const struct sockaddr *to);
 
 int tcl_log_init(void);
 void tcl_log_exit(void);

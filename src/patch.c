@@ -3,9 +3,9 @@
 /*
  * tcp-connect-logger - log outbound TCP connections, by livepatch
  *
- * The livepatch replaces tcp_v4_connect() and tcp_v6_connect(). If anybody wants
- * records, a replacement records the destination and the process (log.c). Then it
- * continues in the original with the same arguments. Every way to connect calls
+ * The livepatch replaces tcp_v4_connect() and tcp_v6_connect(). A replacement calls
+ * the original with the same arguments. If anybody wants records, it also records
+ * the destination, the process and the result (log.c). Every way to connect calls
  * one of these two functions with the address already in kernel memory:
  * connect(2), sendto(2) with MSG_FASTOPEN, io_uring, MPTCP subflows and sockets
  * of the kernel itself.
@@ -32,8 +32,8 @@
 /* ---- The replacements ---- */
 
 /*
- * The bodies of the originals. A static call is a direct jump, which the kernel
- * patches in place (arch/x86/kernel/static_call.c). An indirect jump would fault
+ * The bodies of the originals. A static call is a direct call, which the kernel
+ * patches in place (arch/x86/kernel/static_call.c). An indirect call would fault
  * on a CPU with IBT, because a body does not begin with an ENDBR64.
  */
 static int no_original(struct sock *sk, tcl_sockaddr *uaddr, int addr_len)
@@ -45,23 +45,60 @@ DEFINE_STATIC_CALL(tcl_original_v4, no_original);
 DEFINE_STATIC_CALL(tcl_original_v6, no_original);
 
 /*
- * The replacements end in a jump, so they are not on the stack while the original
- * runs. A connect that sleeps in the original does not delay a transition.
+ * Record a connection: log it before the original runs, trace it with its result
+ * afterwards. noinline, so that the replacements save no registers for it. __cold,
+ * so that the compiler moves its call out of the way: unlikely() alone assumes 10 %.
+ */
+static noinline __cold int tcl_recorded(struct sock *sk, tcl_sockaddr *uaddr, int addr_len, bool v6)
+{
+	union tcl_destination to;
+	bool recorded;
+	int ret;
+
+	recorded = v6 ? tcl_destination_v6(&to, sk, uaddr, addr_len) :
+			tcl_destination_v4(&to, sk, uaddr, addr_len);
+	if (recorded && READ_ONCE(tcl_logging))
+		tcl_log(&to.sa);
+
+	ret = v6 ? static_call(tcl_original_v6)(sk, uaddr, addr_len) :
+		   static_call(tcl_original_v4)(sk, uaddr, addr_len);
+	if (recorded)
+		trace_tcp_connect(sk, &to.sa, ret);
+
+	return ret;
+}
+
+/*
+ * The replacements must be on the stack while the original runs, because it may
+ * sleep. When another livepatch of the same function is applied over ours, its
+ * transition waits for every task that has our replacement on its stack
+ * (klp_check_stack_func() in kernel/livepatch/transition.c). barrier() keeps the
+ * compiler from turning the call into a jump.
  */
 static int tcl_tcp_v4_connect(struct sock *sk, tcl_sockaddr *uaddr, int addr_len)
 {
-	if (tcl_wanted())
-		tcl_connect_v4(sk, uaddr, addr_len);
+	int ret;
 
-	return static_call(tcl_original_v4)(sk, uaddr, addr_len);
+	if (tcl_wanted())
+		ret = tcl_recorded(sk, uaddr, addr_len, false);
+	else
+		ret = static_call(tcl_original_v4)(sk, uaddr, addr_len);
+	barrier();
+
+	return ret;
 }
 
 static int tcl_tcp_v6_connect(struct sock *sk, tcl_sockaddr *uaddr, int addr_len)
 {
-	if (tcl_wanted())
-		tcl_connect_v6(sk, uaddr, addr_len);
+	int ret;
 
-	return static_call(tcl_original_v6)(sk, uaddr, addr_len);
+	if (tcl_wanted())
+		ret = tcl_recorded(sk, uaddr, addr_len, true);
+	else
+		ret = static_call(tcl_original_v6)(sk, uaddr, addr_len);
+	barrier();
+
+	return ret;
 }
 
 static_assert(__same_type(tcl_tcp_v4_connect, tcp_v4_connect),
@@ -93,7 +130,7 @@ static struct ftrace_ops tcl_claim_v4 = TCL_CLAIM_OPS, tcl_claim_v6 = TCL_CLAIM_
  * @ops: the ops to register for this check
  * @site: address of the function's fentry site
  *
- * A jump to the original body would silently undo another livepatch, perhaps a
+ * A call of the original body would silently undo another livepatch, perhaps a
  * security fix. ftrace allows one IPMODIFY user per function, and all livepatches
  * together are one user (klp_ops in kernel/livepatch/patch.c). So ftrace refuses
  * @ops exactly when the function has another IPMODIFY user. The caller holds

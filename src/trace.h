@@ -23,13 +23,14 @@
  * daddr holds an IPv4 address as a number, so that filters can compare it and hist
  * triggers can use it as a key: 10.0.0.1 is 0x0a000001. daddr6_hi and daddr6_lo
  * hold an IPv6 address as two numbers. sockaddr holds either kind of address, like
- * @to, as a struct sockaddr_in or sockaddr_in6.
+ * @to, as a struct sockaddr_in or sockaddr_in6. ret is what the original returned:
+ * 0 if it sent a SYN, or a negative errno.
  */
 TRACE_EVENT(tcp_connect,
 
-	TP_PROTO(struct sock *sk, const struct sockaddr *to),
+	TP_PROTO(struct sock *sk, const struct sockaddr *to, int ret),
 
-	TP_ARGS(sk, to),
+	TP_ARGS(sk, to, ret),
 
 	TP_STRUCT__entry(
 		__field(const void *, skaddr)
@@ -43,6 +44,7 @@ TRACE_EVENT(tcp_connect,
 		__field(pid_t, pid)
 		__field(uid_t, uid)
 		__field(unsigned int, netns)
+		__field(int, ret)
 		__array(char, comm, TASK_COMM_LEN)
 		__array(u8, sockaddr, sizeof(struct sockaddr_in6))
 	),
@@ -74,15 +76,16 @@ TRACE_EVENT(tcp_connect,
 		__entry->pid = task_tgid_nr(current);
 		__entry->uid = __kuid_val(current_uid());
 		__entry->netns = sock_net(sk)->ns.inum;
+		__entry->ret = ret;
 		memcpy(__entry->comm, tcl_comm_of(current), TASK_COMM_LEN);
 	),
 
-	TP_printk("pid=%d uid=%u comm=%s family=%s daddr=%pISc dport=%u netns=%u cgroup=%llu cookie=%llu skaddr=%p",
+	TP_printk("pid=%d uid=%u comm=%s family=%s daddr=%pISc dport=%u ret=%d netns=%u cgroup=%llu cookie=%llu skaddr=%p",
 		  __entry->pid, __entry->uid, __entry->comm,
 		  __print_symbolic(__entry->family,
 				   { AF_INET, "AF_INET" }, { AF_INET6, "AF_INET6" }),
-		  __entry->sockaddr, __entry->dport, __entry->netns, __entry->cgroup,
-		  __entry->cookie, __entry->skaddr)
+		  __entry->sockaddr, __entry->dport, __entry->ret, __entry->netns,
+		  __entry->cgroup, __entry->cookie, __entry->skaddr)
 );
 
 #endif /* TCL_TRACE_H */

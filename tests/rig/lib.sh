@@ -294,13 +294,17 @@ events_in() {
 }
 
 # event_of ADDRESS [COMM]: print the expected event of the last connection, which a process in this
-# shell's cgroup has made
+# shell's cgroup has made. If a port refuses it, the kernel learns that after the call.
 event_of() {
+	case $result in
+	ECONNREFUSED) ret=0 ;;
+	ENETUNREACH) ret=-101 ;;
+	esac
 	cgroup=$cgroups$(sed -n 's/^0:://p' /proc/self/cgroup)
 	family=AF_INET
 	case $1 in *:*) family=AF_INET6 ;; esac
 	echo "pid=$pid uid=0 comm=${2:-connect} family=$family daddr=$1 dport=9" \
-		"netns=$(stat -Lc %i /proc/self/ns/net) cgroup=$(stat -c %i "$cgroup") cookie=C skaddr=A"
+		"ret=$ret netns=$(stat -Lc %i /proc/self/ns/net) cgroup=$(stat -c %i "$cgroup") cookie=C skaddr=A"
 }
 
 # counters: print the module's counters as "seen logged suppressed"
