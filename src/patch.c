@@ -122,7 +122,7 @@ static void notrace tcl_ftrace_nop(unsigned long ip, unsigned long parent_ip,
 		  FTRACE_OPS_FL_PERMANENT,				\
 }
 
-/* One for each function; each is used once. */
+/* One for each function. Each is used when its object is patched: ipv6 may come again. */
 static struct ftrace_ops tcl_claim_v4 = TCL_CLAIM_OPS, tcl_claim_v6 = TCL_CLAIM_OPS;
 
 /**
@@ -160,11 +160,12 @@ static int tcl_claim(struct ftrace_ops *ops, unsigned long site)
 		ret = unregister_ftrace_function(ops);
 	} else if (ret == -EBUSY) {
 		/* Without IPMODIFY, ftrace refuses only if it is switched off. */
-		ops->flags = FTRACE_OPS_FL_PERMANENT;
+		ops->flags &= ~FTRACE_OPS_FL_IPMODIFY;
 		if (register_ftrace_function(ops))
 			ret = -EOPNOTSUPP;
 		else
 			unregister_ftrace_function(ops);
+		ops->flags |= FTRACE_OPS_FL_IPMODIFY;
 	}
 
 	/* Set an empty filter: 5.10 does not export ftrace_free_filter(). */
