@@ -21,6 +21,7 @@
 #include "compat.h"
 
 #include <linux/build_bug.h>
+#include <linux/delay.h>
 #include <linux/kobject.h>
 #include <linux/livepatch.h>
 #include <linux/module.h>
@@ -144,8 +145,9 @@ static struct ftrace_ops tcl_claim_v4 = TCL_CLAIM_OPS, tcl_claim_v6 = TCL_CLAIM_
  * would find the mark, warn, and shut down for good.
  *
  * Return: 0; -EBUSY if the function has another IPMODIFY user; -EOPNOTSUPP if
- * ftrace is switched off; -EINVAL if @site is not an fentry site; or another error
- * from ftrace.
+ * ftrace is switched off; -EINVAL if @site is not an fentry site; -EAGAIN while
+ * BPF changes its trampoline for the function (bpf_tramp_ftrace_ops_func() in
+ * kernel/bpf/trampoline.c); or another error from ftrace.
  */
 static int tcl_claim(struct ftrace_ops *ops, unsigned long site)
 {
@@ -176,17 +178,26 @@ static int tcl_claim(struct ftrace_ops *ops, unsigned long site)
 /* Whether tcl_pre_patch() was called, and succeeded: tells tcl_init() why loading failed. */
 static bool tcl_asked, tcl_claimed;
 
-/* Find the body of one original, or say why the patch is refused. */
+/*
+ * Find the body of one original, or say why the patch is refused. Try again if the
+ * function is being changed: for some microseconds, its first byte is then an int3
+ * (text_poke_bp() in arch/x86/kernel/alternative.c).
+ */
 static int tcl_prepare(const struct klp_func *func)
 {
 	bool v6 = func->new_func == tcl_tcp_v6_connect;
 	u8 *original = func->old_func;
-	size_t size = tcl_prologue_size(original);
-	int ret = -EINVAL;
+	int tries = 50, ret;
+	size_t size;
 
-	if (size)
-		ret = tcl_claim(v6 ? &tcl_claim_v6 : &tcl_claim_v4,
-				(unsigned long)original + size - TCL_FENTRY_SIZE);
+	for (;;) {
+		size = tcl_prologue_size(original);
+		ret = !size ? -EINVAL : tcl_claim(v6 ? &tcl_claim_v6 : &tcl_claim_v4,
+						  (unsigned long)original + size - TCL_FENTRY_SIZE);
+		if ((size && ret != -EAGAIN) || !--tries)
+			break;
+		msleep(1);
+	}
 
 	switch (ret) {
 	case 0:
@@ -340,6 +351,8 @@ refused:
 	/* Livepatch does not log these (__klp_enable_patch(), register_ftrace_function()). */
 	if (ret == -EBUSY && tcl_claimed)
 		pr_err("not loading: ftrace has just been switched off, or another IPMODIFY user has just come; try again\n");
+	else if (ret == -EAGAIN)
+		pr_err("not loading: a BPF program is just being attached to the same function; try again\n");
 	else if (ret == -EBUSY && !tcl_asked)
 		pr_err("not loading: another livepatch is in transition; try again when it is over\n");
 	tcl_log_exit();
