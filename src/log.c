@@ -13,10 +13,12 @@
 #include "compat.h"
 
 #include <linux/cred.h>
+#include <linux/hash.h>
 #include <linux/jiffies.h>
 #include <linux/kobject.h>
 #include <linux/moduleparam.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/sysfs.h>
@@ -96,8 +98,14 @@ MODULE_PARM_DESC(enabled, "Initial state of the switch: 0 = off (default), 1 = o
 
 /* ---- The counters ---- */
 
-/* They count only while the switch is on; seen = logged + suppressed. */
-enum tcl_counter { TCL_SEEN, TCL_LOGGED, TCL_SUPPRESSED, TCL_NR_COUNTERS };
+/* They count only while the switch is on. Each connection is in TCL_SEEN and in one other. */
+enum tcl_counter {
+	TCL_SEEN,
+	TCL_LOGGED,
+	TCL_OVER_LIMIT,		/* suppressed because of rate_limit */
+	TCL_SLOW_CONSOLE,	/* suppressed because of the cap on console time */
+	TCL_NR_COUNTERS
+};
 
 static DEFINE_PER_CPU(u64 [TCL_NR_COUNTERS], tcl_counters);
 
@@ -112,19 +120,24 @@ static u64 tcl_sum(enum tcl_counter counter)
 	return sum;
 }
 
-static ssize_t counter_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf);
-
-static struct kobj_attribute counter_attrs[] = {
-	[TCL_SEEN] = __ATTR(seen, 0444, counter_show, NULL),
-	[TCL_LOGGED] = __ATTR(logged, 0444, counter_show, NULL),
-	[TCL_SUPPRESSED] = __ATTR(suppressed, 0444, counter_show, NULL),
-};
-
-static ssize_t counter_show(struct kobject *kobj, struct kobj_attribute *attr,
-			    char *buf)
+static ssize_t seen_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%llu\n", tcl_sum(attr - counter_attrs));
+	return sysfs_emit(buf, "%llu\n", tcl_sum(TCL_SEEN));
 }
+
+static ssize_t logged_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", tcl_sum(TCL_LOGGED));
+}
+
+static ssize_t suppressed_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", tcl_sum(TCL_OVER_LIMIT) + tcl_sum(TCL_SLOW_CONSOLE));
+}
+
+static struct kobj_attribute seen_attr = __ATTR_RO(seen);
+static struct kobj_attribute logged_attr = __ATTR_RO(logged);
+static struct kobj_attribute suppressed_attr = __ATTR_RO(suppressed);
 
 /* ---- The rate limit ---- */
 
@@ -132,100 +145,111 @@ static unsigned int rate_limit = 1000;
 module_param(rate_limit, uint, 0644);
 MODULE_PARM_DESC(rate_limit, "Maximum lines per second (default 1000, 0 = unlimited). Console time is also capped at half of each second.");
 
-/* Maximum jiffies spent printing per window, on all CPUs together; see tcl_account_time() */
+/*
+ * A process gets nine tenths of the lines at most. So one process that connects all
+ * the time does not hide the few connections of another. Processes are told apart by
+ * a hash of their IDs.
+ */
+#define TCL_PROCESS_BITS 8
+
+/* Maximum jiffies spent printing per second, on all CPUs together; see tcl_print_timed() */
 #define TCL_MAX_TIME (HZ / 2)
 
 static struct {
 	spinlock_t lock;	/* protects the window */
 	unsigned long start;	/* start of the window, in jiffies */
-	unsigned int lines;	/* lines printed in it */
-	unsigned long time;	/* jiffies spent printing */
-	bool slow;		/* console cap was hit since the last report */
+	unsigned long time;	/* jiffies spent printing and not yet made up for */
+	unsigned int lines;	/* lines printed in the window */
+	unsigned int lines_of[1 << TCL_PROCESS_BITS];	/* by hash of the process ID */
 } tcl_window = {
 	.lock = __SPIN_LOCK_UNLOCKED(tcl_window.lock),
 };
 
-static bool tcl_console_is_slow(void)
+static bool tcl_window_is_over(void)
 {
-	return READ_ONCE(tcl_window.time) >= TCL_MAX_TIME;
+	return !time_before(jiffies, READ_ONCE(tcl_window.start) + HZ);
 }
 
-static bool tcl_window_is_full(unsigned int limit)
+/* Two jiffies make up for one jiffy of printing, also if a line took longer than a window. */
+static void tcl_begin_window(void)
 {
-	return READ_ONCE(tcl_window.lines) >= limit || tcl_console_is_slow();
+	unsigned long now = jiffies, time = tcl_window.time;
+	unsigned long made_up = (now - tcl_window.start) / 2;
+
+	WRITE_ONCE(tcl_window.start, now);
+	WRITE_ONCE(tcl_window.time, time > made_up ? time - made_up : 0);
+	WRITE_ONCE(tcl_window.lines, 0);
+	memset(tcl_window.lines_of, 0, sizeof(tcl_window.lines_of));
+}
+
+/* What to do with a connection of this process: the counter for it. */
+static enum tcl_counter tcl_verdict(unsigned int limit, unsigned int process)
+{
+	if (READ_ONCE(tcl_window.time) >= TCL_MAX_TIME)
+		return TCL_SLOW_CONSOLE;
+	if (READ_ONCE(tcl_window.lines) >= limit ||
+	    READ_ONCE(tcl_window.lines_of[process]) >= limit - limit / 10)
+		return TCL_OVER_LIMIT;
+	return TCL_LOGGED;
 }
 
 /*
  * ___ratelimit() would not do: if two CPUs call it at once, it refuses one of them
  * even below the limit (raw_spin_trylock in lib/ratelimit.c).
  */
-static bool tcl_within_limit(void)
+static enum tcl_counter tcl_take_line(void)
 {
+	unsigned int process = hash_32(task_tgid_nr(current), TCL_PROCESS_BITS);
 	unsigned int limit = READ_ONCE(rate_limit);
-	bool within;
+	enum tcl_counter verdict;
 
 	if (!limit)
-		return true;
+		return TCL_LOGGED;
 
-	/* While the window is full, nobody writes to it, so its cache line stays shared. */
-	if (tcl_window_is_full(limit) &&
-	    time_before(jiffies, READ_ONCE(tcl_window.start) + HZ))
-		return false;
+	/* While there are no lines left, nobody writes to the window, so it stays shared. */
+	verdict = tcl_verdict(limit, process);
+	if (verdict != TCL_LOGGED && !tcl_window_is_over())
+		return verdict;
 
 	spin_lock(&tcl_window.lock);
-	if (!time_before(jiffies, tcl_window.start + HZ)) {
-		WRITE_ONCE(tcl_window.start, jiffies);
-		WRITE_ONCE(tcl_window.lines, 0);
-		WRITE_ONCE(tcl_window.time, 0);
-	}
-	within = !tcl_window_is_full(limit);
-	if (within)
+	if (tcl_window_is_over())
+		tcl_begin_window();
+	verdict = tcl_verdict(limit, process);
+	if (verdict == TCL_LOGGED) {
 		WRITE_ONCE(tcl_window.lines, tcl_window.lines + 1);
+		WRITE_ONCE(tcl_window.lines_of[process], tcl_window.lines_of[process] + 1);
+	}
 	spin_unlock(&tcl_window.lock);
-	return within;
+	return verdict;
 }
 
-/*
- * The caller of printk() waits until the consoles have printed the line
- * (console_unlock() in kernel/printk/printk.c): 7 ms on a serial console at
- * 115200 baud. Without a cap on this time, a busy machine would do little else.
- * A line that takes less than a jiffy counts as 0 or, less often, as 1 jiffy.
- * The sum is right on average.
- */
-static void tcl_account_time(unsigned long time)
+/* Report the connections that were not logged for this reason since its last report. */
+static void tcl_report_reason(enum tcl_counter counter, u64 *reported, const char *reason)
 {
-	if (!time)
+	u64 suppressed = tcl_sum(counter);
+
+	if (suppressed == *reported)
 		return;
 
-	spin_lock(&tcl_window.lock);
-	WRITE_ONCE(tcl_window.time, tcl_window.time + time);
-	spin_unlock(&tcl_window.lock);
+	pr_warn("%llu connections not logged (%s)\n", suppressed - *reported, reason);
+	*reported = suppressed;
 }
 
 static void tcl_report_suppressed(struct work_struct *work)
 {
-	static u64 reported;
-	u64 suppressed = tcl_sum(TCL_SUPPRESSED);
+	static u64 over_limit, slow_console;
+	char limit[sizeof("rate_limit=4294967295")];
 
-	if (suppressed == reported)
-		return;
-
-	if (xchg(&tcl_window.slow, false))
-		pr_warn("%llu connections not logged (slow console)\n",
-			suppressed - reported);
-	else
-		pr_warn("%llu connections not logged (rate_limit=%u)\n",
-			suppressed - reported, READ_ONCE(rate_limit));
-	reported = suppressed;
+	snprintf(limit, sizeof(limit), "rate_limit=%u", READ_ONCE(rate_limit));
+	tcl_report_reason(TCL_OVER_LIMIT, &over_limit, limit);
+	tcl_report_reason(TCL_SLOW_CONSOLE, &slow_console, "slow console");
 }
 
 static DECLARE_DELAYED_WORK(tcl_report, tcl_report_suppressed);
 
-static void tcl_suppress(void)
+static void tcl_suppress(enum tcl_counter reason)
 {
-	if (tcl_console_is_slow() && !READ_ONCE(tcl_window.slow))
-		WRITE_ONCE(tcl_window.slow, true);
-	this_cpu_inc(tcl_counters[TCL_SUPPRESSED]);
+	this_cpu_inc(tcl_counters[reason]);
 	/* Count first, then test: a pending report then includes this connection. */
 	smp_mb();
 	if (!delayed_work_pending(&tcl_report))
@@ -253,21 +277,48 @@ static noinline void tcl_print(const struct sockaddr *to)
 		pr_info("pid=%d uid=%u comm=%s -> %pISpc\n", pid, uid, comm, to);
 }
 
+/*
+ * On a console without a thread of its own, the caller of printk() waits until the
+ * consoles have printed the line (console_unlock() in kernel/printk/printk.c): 7 ms
+ * on a serial console at 115200 baud. Without a cap on this time, a busy machine
+ * would do little else.
+ *
+ * printk() disables preemption while it prints (vprintk_emit()). Doing so here, too,
+ * keeps the time of other tasks out of the sum. A line that takes less than a jiffy
+ * counts as 0 or, less often, as 1 jiffy. The sum is right on average.
+ */
+static void tcl_print_timed(const struct sockaddr *to)
+{
+	unsigned long start, time;
+
+	preempt_disable();
+	start = jiffies;
+	tcl_print(to);
+	time = jiffies - start;
+	preempt_enable();
+
+	if (!time)
+		return;
+
+	spin_lock(&tcl_window.lock);
+	WRITE_ONCE(tcl_window.time, tcl_window.time + time);
+	spin_unlock(&tcl_window.lock);
+}
+
 /**
  * tcl_log() - log a connection, or count why it is not logged
  * @to: the destination, see union tcl_destination
  */
 void tcl_log(const struct sockaddr *to)
 {
-	this_cpu_inc(tcl_counters[TCL_SEEN]);
-	if (tcl_within_limit()) {
-		unsigned long start = jiffies;
+	enum tcl_counter verdict = tcl_take_line();
 
-		tcl_print(to);
-		tcl_account_time(jiffies - start);
+	this_cpu_inc(tcl_counters[TCL_SEEN]);
+	if (verdict == TCL_LOGGED) {
+		tcl_print_timed(to);
 		this_cpu_inc(tcl_counters[TCL_LOGGED]);
 	} else {
-		tcl_suppress();
+		tcl_suppress(verdict);
 	}
 }
 
@@ -356,9 +407,9 @@ bool tcl_destination_v6(union tcl_destination *to, const struct sock *sk,
 
 static struct attribute *tcl_attrs[] = {
 	&enabled_attr.attr,
-	&counter_attrs[TCL_SEEN].attr,
-	&counter_attrs[TCL_LOGGED].attr,
-	&counter_attrs[TCL_SUPPRESSED].attr,
+	&seen_attr.attr,
+	&logged_attr.attr,
+	&suppressed_attr.attr,
 	NULL
 };
 
