@@ -29,6 +29,19 @@ flood() {
 	echo 7 >/proc/sys/kernel/printk
 }
 
+# One process makes all connections that it can. Others get the last tenth of the lines.
+shared_lines() {
+	echo 0 >$cpu1/online	# one process
+	echo 20 >$rate_limit
+	mark
+	connection -c 100 blocking 127.0.0.1 9
+	connection -n other blocking 127.0.0.1 9
+	equals "flood by one process: the connection of another is logged" \
+		"$(record "$pid" 0 other 127.0.0.1 9)" "$(log | grep ' comm=other ')"
+	echo 1000 >$rate_limit
+	echo 1 >$cpu1/online
+}
+
 # slow_console COUNT: so many are reported as not logged because of a slow console
 slow_console() {
 	[ "$(reported_since_mark 'slow console')" = "$1" ]
@@ -73,6 +86,7 @@ flood_of_lines() {
 	matches "flood: some are logged" "[1-9]*" "$2"
 	matches "flood: some are suppressed" "[1-9]*" "$3"
 	figure "flood, a quiet console: 100000 connections in $seconds s, $2 logged, $3 suppressed; a bystander waited $late ms"
+	shared_lines
 	echo 0 >$switch
 }
 

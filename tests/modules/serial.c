@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 tcp-connect-logger maintainers
 /*
- * serial - a console that is as slow as a serial port at 115200 baud
+ * serial - a console that is as slow as a serial port, at 115200 baud unless baud= says otherwise
  *
  * An emulated UART accepts everything at once. So this console waits for each character with
  * interrupts off, as univ8250_console_write() does for real hardware
@@ -12,14 +12,22 @@
 #include <linux/module.h>
 #include <linux/nmi.h>
 
+static unsigned int baud = 115200;
+module_param(baud, uint, 0444);
+MODULE_PARM_DESC(baud, "bits per second, at least 300; default 115200");
+
 static void serial_write(struct console *console, const char *text, unsigned int length)
 {
+	unsigned int time, step;
 	unsigned long flags;
 
 	touch_nmi_watchdog();
 	local_irq_save(flags);
 	for (; length; length--)
-		udelay(10 * 1000000 / 115200);	/* ten bits, with start and stop */
+		for (time = 10 * 1000000 / baud; time; time -= step) {	/* ten bits, with start and stop */
+			step = min(time, 1000U);
+			udelay(step);
+		}
 	local_irq_restore(flags);
 }
 
@@ -44,4 +52,4 @@ static void __exit serial_exit(void)
 module_init(serial_init);
 module_exit(serial_exit);
 MODULE_LICENSE("GPL");
-MODULE_DESCRIPTION("Test neighbour: a console at 115200 baud");
+MODULE_DESCRIPTION("Test neighbour: a slow console");
