@@ -150,14 +150,14 @@ disassembly() {
 		name="$kernel: code: $ip:"
 		equals "$name there is no indirect branch and no retpoline" "" \
 			"$(echo "$wrapper" | grep -E '(jmp|call)q? +\*|__x86_indirect')"
-		matches "$name a direct jump leads to the original" "[1-9]*" \
-			"$(echo "$wrapper" | grep -A 1 -E '\sjmpq?\s' | grep -c "__SCT__tcl_original_$ip")"
-		equals "$name no call leads to the original" 0 \
-			"$(echo "$wrapper" | grep -B 1 '__SCT__tcl_original' | grep -c -E '\scallq?\s')"
+		equals "$name a direct call leads to the original" 1 \
+			"$(echo "$wrapper" | grep -A 1 -E '\scallq?\s' | grep -c "__SCT__tcl_original_$ip")"
+		equals "$name no jump leads to the original" 0 \
+			"$(echo "$wrapper" | grep -A 1 -E '\sjmpq?\s' | grep -c '__SCT__tcl_original')"
 		equals "$name there is one flag test" 1 \
 			"$(echo "$wrapper" | grep -c -E '\s(test|cmp)[bl]?\s')"
-		equals "$name there is one call, which makes the record" 1 \
-			"$(echo "$wrapper" | grep -A 1 -E '\scallq?\s' | grep -c "tcl_connect_$ip")"
+		equals "$name there are three calls: to ftrace, to the original and to make the record" 3 \
+			"$(echo "$wrapper" | grep -c -E '\scallq?\s')"
 		# If nobody wants the record, the path to the original is only a test and a jump.
 		matches "$name no register is saved before the flag test" "[1-9]*" \
 			"$(echo "$wrapper" | grep -E -m 1 -n '\s(push|sub|test|cmp)[bl]?\s' | grep -E '(test|cmp)')"

@@ -6,11 +6,20 @@
  */
 #define TCL_LOG_H	/* instead of what log.h has */
 #define tcl_wanted()				false
-#define tcl_connect_v4(sk, uaddr, addr_len)	do { } while (0)
-#define tcl_connect_v6(sk, uaddr, addr_len)	do { } while (0)
+#define tcl_logging				false
+#define tcl_destination_v4(to, sk, uaddr, len)	false
+#define tcl_destination_v6(to, sk, uaddr, len)	false
+#define tcl_log(to)				do { } while (0)
+#define trace_tcp_connect(sk, to, ret)		do { } while (0)
 #define tcl_log_init()				0
 #define tcl_log_exit()				do { } while (0)
 #define tcl_remove_switch()			do { } while (0)
 #define tcl_start_enabled			false
+
+#include <linux/socket.h>
+
+union tcl_destination {
+	struct sockaddr sa;
+};
 
 #include "patch.c"
