@@ -33,6 +33,7 @@ struct sockaddr_unsized;
 #include <linux/cgroup.h>
 #include <linux/compiler.h>
 #include <linux/ftrace.h>
+#include <linux/livepatch.h>
 #include <linux/socket.h>
 #include <net/sock.h>
 #include <net/tcp.h>
@@ -59,6 +60,47 @@ typedef int tcl_connect(struct sock *sk, tcl_sockaddr *uaddr, int addr_len);
 		    void (*)(unsigned long, unsigned long,			\
 			     struct ftrace_ops *, struct pt_regs *)),		\
 	(struct pt_regs *)NULL, (struct ftrace_regs *)NULL))
+
+/*
+ * Which other livepatches ours replaces: none. In all kernels so far, struct
+ * klp_patch has a flag, .replace. In the livepatching tree, numbers take its place:
+ * .replace_set, or .provides and .obsoletes. Livepatches with the same number
+ * replace each other, also those with the number 0. So take a number that nobody
+ * else has: the first digits of the SHA-256 of "tcp_connect_logger".
+ */
+#define TCL_NUMBER 0x1dbdfe0d
+#define tcl_is_number(member)							\
+	(__same_type(((struct klp_patch *)NULL)->member, u32) ||		\
+	 __same_type(((struct klp_patch *)NULL)->member, u64) ||		\
+	 __same_type(((struct klp_patch *)NULL)->member, unsigned long))
+
+#if defined(TCL_HAS_klp_patch_provides) && defined(TCL_HAS_klp_patch_obsoletes)
+#define TCL_REPLACE_NONE .provides = TCL_NUMBER
+#define tcl_replace_is_known tcl_is_number(provides)
+#elif defined(TCL_HAS_klp_patch_replace_set)
+#define TCL_REPLACE_NONE .replace_set = TCL_NUMBER
+#define tcl_replace_is_known tcl_is_number(replace_set)
+#elif defined(TCL_HAS_klp_patch_replace)
+#define TCL_REPLACE_NONE .replace = false
+#define tcl_replace_is_known __same_type(((struct klp_patch *)NULL)->replace, bool)
+#else
+#define tcl_replace_is_known false
+#endif
+static_assert(tcl_replace_is_known,
+	      "struct klp_patch says in a way that this version of tcp-connect-logger does not know which livepatches it replaces: look for a newer one");
+
+/*
+ * Livepatch calls back for each object. In the livepatching tree, it calls back once
+ * for a state of the livepatch, and not when a module comes.
+ */
+#if defined(TCL_HAS_klp_object_callbacks)
+#define TCL_OBJECT_CALLBACKS(...) .callbacks = { __VA_ARGS__ },
+#elif defined(TCL_HAS_klp_state_callbacks) && !IS_MODULE(CONFIG_IPV6)
+#define TCL_OBJECT_CALLBACKS(...)
+#define TCL_STATE_CALLBACKS
+#else
+#error "tcp-connect-logger does not know how livepatch calls back on this kernel: look for a newer version"
+#endif
 
 /* The task's cgroup ID, like bpf_get_current_cgroup_id(); 0 without CONFIG_CGROUPS. */
 static inline u64 tcl_cgroup_id(struct task_struct *task)

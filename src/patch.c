@@ -23,7 +23,6 @@
 #include <linux/build_bug.h>
 #include <linux/delay.h>
 #include <linux/kobject.h>
-#include <linux/livepatch.h>
 #include <linux/module.h>
 #include <linux/static_call.h>
 
@@ -297,27 +296,49 @@ static struct klp_object tcl_objs[] = {
 	{
 		/* no .name: vmlinux */
 		.funcs = tcl_vmlinux_funcs,
-		.callbacks = {
-			.pre_patch = tcl_pre_patch,
-			.post_unpatch = tcl_post_unpatch,
-		},
+		TCL_OBJECT_CALLBACKS(.pre_patch = tcl_pre_patch,
+				     .post_unpatch = tcl_post_unpatch)
 	},
 #if IS_MODULE(CONFIG_IPV6)
 	{
 		.name = "ipv6",
 		.funcs = tcl_ipv6_funcs,
-		.callbacks = {
-			.pre_patch = tcl_pre_patch,
-		},
+		TCL_OBJECT_CALLBACKS(.pre_patch = tcl_pre_patch)
 	},
 #endif
 	{ }
 };
 
-/* No .replace: it would remove all other livepatches. */
+#ifdef TCL_STATE_CALLBACKS
+static int tcl_state_pre_patch(struct klp_patch *patch, struct klp_state *state)
+{
+	return tcl_pre_patch(patch->objs);
+}
+
+static void tcl_state_post_unpatch(struct klp_patch *patch, struct klp_state *state)
+{
+	tcl_post_unpatch(patch->objs);
+}
+
+static struct klp_state tcl_states[] = {
+	{
+		.id = TCL_NUMBER,
+		.callbacks = {
+			.pre_patch = tcl_state_pre_patch,
+			.post_unpatch = tcl_state_post_unpatch,
+		},
+	},
+	{ }
+};
+#endif
+
 static struct klp_patch tcl_patch = {
 	.mod = THIS_MODULE,
 	.objs = tcl_objs,
+#ifdef TCL_STATE_CALLBACKS
+	.states = tcl_states,
+#endif
+	TCL_REPLACE_NONE,
 };
 
 /* ---- Load and unload ---- */

@@ -75,6 +75,57 @@ doctored_headers() {
 	done
 }
 
+# sets FIELD...: check that the module builds, and that its struct klp_patch sets these fields
+sets() {
+	succeeds "$test: the module builds" build
+	build patch.i >/dev/null
+	fields=$(sed -n '/^static struct klp_patch tcl_patch = {/,/^}/p' "$sources/patch.i")
+	for field in "$@"; do
+		matches "$test: sets $field" "*[[:space:]]$field,*" "$fields"
+	done
+	equals "$test: obsoletes nothing" "" "$(echo "$fields" | grep obsoletes)"
+	mv "/tmp/$(basename "$livepatch")" "$livepatch"
+	build clean >/dev/null
+}
+
+# change NAME COMMAND...: change livepatch.h with sed commands
+change() {
+	test=$1
+	shift
+	cp -a "$livepatch" /tmp
+	for command in "$@"; do
+		before=$(cat "$livepatch")
+		sed -i "$command" "$livepatch"
+		fails "$test: $command changes livepatch.h" test "$before" = "$(cat "$livepatch")"
+	done
+}
+
+# The successors of .replace and of the objects' callbacks, in the livepatching tree
+next_livepatch() {
+	livepatch=$include/linux/livepatch.h
+	patch='/^struct klp_patch {/,/^}/' number="0x1dbdfe0d"
+	change "as it is" '$a /* */'
+	sets ".replace = false"
+	change "replace_set" "$patch s/bool replace;/u32 replace_set;/"
+	sets ".replace_set = $number"
+	change "provides and obsoletes" "$patch s/bool replace;/u64 provides, obsoletes;/"
+	sets ".provides = $number"
+	change "provides, obsoletes and callbacks of states" \
+		"$patch s/bool replace;/u32 provides;\n\tu32 obsoletes;/" \
+		'/^struct klp_object {/,/^}/ s/.*callbacks;//' \
+		'/^struct klp_state {/,/^}/ s/void \*data;/struct { int (*pre_patch)(struct klp_patch *, struct klp_state *); void (*post_unpatch)(struct klp_patch *, struct klp_state *); } callbacks;/' \
+		's/^struct klp_object {/struct klp_patch;\n&/'
+	sets ".provides = $number" ".states = tcl_states"
+
+	for change in 's/bool replace;//' 's/bool replace;/int replace;/' 's/bool replace;/u32 provides;/' \
+		's/bool replace;/u32 *provides, *obsoletes;/'; do
+		doctored "another way to replace, $change" "$livepatch" "sed -i '$patch $change'" \
+			'static assertion failed: "struct klp_patch says in a way that this version of tcp-connect-logger does not know which livepatches it replaces: look for a newer one"'
+	done
+	doctored "no callbacks" "$livepatch" "sed -i '/^struct klp_object {/,/^}/ s/.*callbacks;//'" \
+		'#error "tcp-connect-logger does not know how livepatch calls back on this kernel: look for a newer version"'
+}
+
 # other_numbers: check that nothing depends on the kernel's version number, because RHEL's kernels
 # have an old number and many newer features
 other_numbers() {
@@ -128,5 +179,6 @@ mv "/tmp/deb$sources" /tmp/sources
 sources=/tmp/sources
 by_hand
 doctored_headers
+next_livepatch
 other_numbers
 echo end
