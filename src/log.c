@@ -15,6 +15,7 @@
 #include <linux/cred.h>
 #include <linux/hash.h>
 #include <linux/jiffies.h>
+#include <linux/kernel.h>
 #include <linux/kobject.h>
 #include <linux/moduleparam.h>
 #include <linux/percpu.h>
@@ -154,6 +155,9 @@ MODULE_PARM_DESC(rate_limit, "Maximum lines per second (default 1000, 0 = unlimi
 
 /* Maximum jiffies spent printing per second, on all CPUs together; see tcl_print_timed() */
 #define TCL_MAX_TIME (HZ / 2)
+
+/* A console that was stuck silences us for twice this time at most. */
+#define TCL_MAX_DEBT (30UL * HZ)
 
 static struct {
 	spinlock_t lock;	/* protects the window */
@@ -297,11 +301,12 @@ static void tcl_print_timed(const struct sockaddr *to)
 	time = jiffies - start;
 	preempt_enable();
 
-	if (!time)
+	/* Without a limit, no window begins that would make up for it. */
+	if (!time || !READ_ONCE(rate_limit))
 		return;
 
 	spin_lock(&tcl_window.lock);
-	WRITE_ONCE(tcl_window.time, tcl_window.time + time);
+	WRITE_ONCE(tcl_window.time, min(tcl_window.time + time, TCL_MAX_DEBT));
 	spin_unlock(&tcl_window.lock);
 }
 
