@@ -52,22 +52,6 @@ static __always_inline bool tcl_wanted(void)
 	return unlikely(READ_ONCE(tcl_logging) || trace_tcp_connect_enabled());
 }
 
-/**
- * union tcl_destination - where a connection goes
- * @sa: either of them; its sa_family tells which
- * @in: an IPv4 address, also if it came as an IPv4-mapped IPv6 address
- * @in6: any other IPv6 address; only a link-local one has a scope ID
- */
-union tcl_destination {
-	struct sockaddr sa;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-};
-
-bool tcl_destination_v4(union tcl_destination *to, const struct sock *sk,
-			const void *uaddr, int addr_len);
-bool tcl_destination_v6(union tcl_destination *to, const struct sock *sk,
-			const void *uaddr, int addr_len);
 void tcl_log(const struct sockaddr *to);
 
 int tcl_log_init(void);

@@ -26,6 +26,7 @@
 #include <linux/module.h>
 #include <linux/static_call.h>
 
+#include "destination.h"
 #include "log.h"
 #include "prologue.h"
 
@@ -46,10 +47,9 @@ DEFINE_STATIC_CALL(tcl_original_v6, no_original);
 
 /*
  * Record a connection: log it before the original runs, trace it with its result
- * afterwards. noinline, so that the replacements save no registers for it. __cold,
- * so that the compiler moves its call out of the way: unlikely() alone assumes 10 %.
+ * afterwards. noinline, so that the replacements save no registers for it.
  */
-static noinline __cold int tcl_recorded(struct sock *sk, tcl_sockaddr *uaddr, int addr_len, bool v6)
+static noinline int tcl_recorded(struct sock *sk, tcl_sockaddr *uaddr, int addr_len, bool v6)
 {
 	union tcl_destination to;
 	bool recorded;

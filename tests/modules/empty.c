@@ -6,9 +6,6 @@
  */
 #define TCL_LOG_H	/* instead of what log.h has */
 #define tcl_wanted()				false
-#define tcl_logging				false
-#define tcl_destination_v4(to, sk, uaddr, len)	false
-#define tcl_destination_v6(to, sk, uaddr, len)	false
 #define tcl_log(to)				do { } while (0)
 #define trace_tcp_connect(sk, to, ret)		do { } while (0)
 #define tcl_log_init()				0
@@ -16,10 +13,8 @@
 #define tcl_remove_switch()			do { } while (0)
 #define tcl_start_enabled			false
 
-#include <linux/socket.h>
+#include <linux/types.h>
 
-union tcl_destination {
-	struct sockaddr sa;
-};
+static bool tcl_logging;
 
 #include "patch.c"
