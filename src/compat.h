@@ -18,12 +18,12 @@
 #endif
 #ifdef __has_include	/* sparse lacks it */
 #if !__has_include("linux/static_call.h")
-#error "tcp-connect-logger needs static calls (linux/static_call.h, in Linux 5.10, RHEL 8.5 and later): boot a newer kernel"
+#error "tcp-connect-logger needs static calls (Linux 5.10, RHEL 8.5): boot a newer kernel"
 #endif
 #endif
 /* Without its support, a static call is an indirect call (linux/static_call.h). */
 #if defined(CONFIG_X86_KERNEL_IBT) && !defined(CONFIG_HAVE_STATIC_CALL)
-#error "tcp-connect-logger needs CONFIG_HAVE_STATIC_CALL=y on a kernel with CONFIG_X86_KERNEL_IBT=y: boot another kernel"
+#error "tcp-connect-logger needs CONFIG_HAVE_STATIC_CALL=y for IBT: boot a kernel that has it"
 #endif
 
 /* Declare the types that older kernels lack. */
@@ -69,25 +69,27 @@ typedef int tcl_connect(struct sock *sk, tcl_sockaddr *uaddr, int addr_len);
  * else has: the first digits of the SHA-256 of "tcp_connect_logger".
  */
 #define TCL_NUMBER 0x1dbdfe0d
-#define tcl_is_number(member)							\
-	(__same_type(((struct klp_patch *)NULL)->member, u32) ||		\
-	 __same_type(((struct klp_patch *)NULL)->member, u64) ||		\
-	 __same_type(((struct klp_patch *)NULL)->member, unsigned long))
+#define tcl_replace_is(type) __same_type(((struct klp_patch *)NULL)->tcl_replace, type)
+#define tcl_replace_is_number							\
+	(tcl_replace_is(u32) || tcl_replace_is(u64) || tcl_replace_is(unsigned long))
 
 #if defined(TCL_HAS_klp_patch_provides) && defined(TCL_HAS_klp_patch_obsoletes)
-#define TCL_REPLACE_NONE .provides = TCL_NUMBER
-#define tcl_replace_is_known tcl_is_number(provides)
+#define tcl_replace provides
+#define TCL_REPLACE_NONE TCL_NUMBER
+#define tcl_replace_is_known tcl_replace_is_number
 #elif defined(TCL_HAS_klp_patch_replace_set)
-#define TCL_REPLACE_NONE .replace_set = TCL_NUMBER
-#define tcl_replace_is_known tcl_is_number(replace_set)
+#define tcl_replace replace_set
+#define TCL_REPLACE_NONE TCL_NUMBER
+#define tcl_replace_is_known tcl_replace_is_number
 #elif defined(TCL_HAS_klp_patch_replace)
-#define TCL_REPLACE_NONE .replace = false
-#define tcl_replace_is_known __same_type(((struct klp_patch *)NULL)->replace, bool)
+#define tcl_replace replace
+#define TCL_REPLACE_NONE false
+#define tcl_replace_is_known tcl_replace_is(bool)
 #else
 #define tcl_replace_is_known false
 #endif
 static_assert(tcl_replace_is_known,
-	      "struct klp_patch says in a way that this version of tcp-connect-logger does not know which livepatches it replaces: look for a newer one");
+	      "this version of tcp-connect-logger does not know which livepatches struct klp_patch replaces: look for a newer one");
 
 /*
  * Livepatch calls back for each object. In the livepatching tree, it calls back once
@@ -99,7 +101,7 @@ static_assert(tcl_replace_is_known,
 #define TCL_OBJECT_CALLBACKS(...)
 #define TCL_STATE_CALLBACKS
 #else
-#error "tcp-connect-logger does not know how livepatch calls back on this kernel: look for a newer version"
+#error "tcp-connect-logger does not know livepatch's callbacks here: look for a newer version"
 #endif
 
 /* The task's cgroup ID, like bpf_get_current_cgroup_id(); 0 without CONFIG_CGROUPS. */

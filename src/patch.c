@@ -186,7 +186,7 @@ static int tcl_prepare(const struct klp_func *func)
 {
 	bool v6 = func->new_func == tcl_tcp_v6_connect;
 	u8 *original = func->old_func;
-	int tries = 50, ret;
+	int tries = 5, ret;
 	size_t size;
 
 	for (;;) {
@@ -195,7 +195,7 @@ static int tcl_prepare(const struct klp_func *func)
 						  (unsigned long)original + size - TCL_FENTRY_SIZE);
 		if ((size && ret != -EAGAIN) || !--tries)
 			break;
-		msleep(1);
+		msleep(20);
 	}
 
 	switch (ret) {
@@ -338,7 +338,7 @@ static struct klp_patch tcl_patch = {
 #ifdef TCL_STATE_CALLBACKS
 	.states = tcl_states,
 #endif
-	TCL_REPLACE_NONE,
+	.tcl_replace = TCL_REPLACE_NONE,
 };
 
 /* ---- Load and unload ---- */

@@ -41,11 +41,11 @@ doctored_headers() {
 	doctored "another architecture" "$autoconf" "sed -i '/CONFIG_X86_64 /d'" \
 		'#error "tcp-connect-logger runs on x86_64 only: remove it from this machine"'
 	doctored "no static calls" "$include/linux/static_call.h" rm \
-		'#error "tcp-connect-logger needs static calls (linux/static_call.h, in Linux 5.10, RHEL 8.5 and later): boot a newer kernel"'
+		'#error "tcp-connect-logger needs static calls (Linux 5.10, RHEL 8.5): boot a newer kernel"'
 
 	doctored "IBT, and static calls that are indirect" "$autoconf" \
 		"sed -i '/CONFIG_HAVE_STATIC_CALL /d; \$a #define CONFIG_X86_KERNEL_IBT 1'" \
-		'#error "tcp-connect-logger needs CONFIG_HAVE_STATIC_CALL=y on a kernel with CONFIG_X86_KERNEL_IBT=y: boot another kernel"'
+		'#error "tcp-connect-logger needs CONFIG_HAVE_STATIC_CALL=y for IBT: boot a kernel that has it"'
 	cp -a "$autoconf" /tmp
 	sed -i '/CONFIG_HAVE_STATIC_CALL\(_INLINE\)\? /d; /CONFIG_X86_KERNEL_IBT /d' "$autoconf"
 	fails "the headers are for static calls that are indirect" cmp -s "$autoconf" /tmp/autoconf.h
@@ -120,10 +120,10 @@ next_livepatch() {
 	for change in 's/bool replace;//' 's/bool replace;/int replace;/' 's/bool replace;/u32 provides;/' \
 		's/bool replace;/u32 *provides, *obsoletes;/'; do
 		doctored "another way to replace, $change" "$livepatch" "sed -i '$patch $change'" \
-			'static assertion failed: "struct klp_patch says in a way that this version of tcp-connect-logger does not know which livepatches it replaces: look for a newer one"'
+			'static assertion failed: "this version of tcp-connect-logger does not know which livepatches struct klp_patch replaces: look for a newer one"'
 	done
 	doctored "no callbacks" "$livepatch" "sed -i '/^struct klp_object {/,/^}/ s/.*callbacks;//'" \
-		'#error "tcp-connect-logger does not know how livepatch calls back on this kernel: look for a newer version"'
+		'#error "tcp-connect-logger does not know livepatch'\\''s callbacks here: look for a newer version"'
 }
 
 # other_numbers: check that nothing depends on the kernel's version number, because RHEL's kernels

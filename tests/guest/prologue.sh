@@ -48,7 +48,7 @@ doctor original
 insmod /payload/int3.ko "address=0x$address"
 refused "an int3" "*cc *"
 rmmod int3
-insmod /payload/int3.ko "address=0x$address" sleeps=10
+insmod /payload/int3.ko "address=0x$address" sleeps=3
 succeeds "an int3 for a moment: loaded" load "$ko" enabled=1
 equals "an int3 for a moment: the module has waited for its end" 0 "$(cat /sys/module/int3/parameters/sleeps)"
 rmmod int3

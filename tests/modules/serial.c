@@ -24,7 +24,8 @@ static void serial_write(struct console *console, const char *text, unsigned int
 	touch_nmi_watchdog();
 	local_irq_save(flags);
 	for (; length; length--)
-		for (time = 10 * 1000000 / baud; time; time -= step) {	/* ten bits, with start and stop */
+		/* Ten bits, with start and stop */
+		for (time = 10 * 1000000 / baud; time; time -= step) {
 			step = min(time, 1000U);
 			udelay(step);
 		}
