@@ -29,10 +29,18 @@ flood() {
 	echo 7 >/proc/sys/kernel/printk
 }
 
+# is_logged: make a connection; true if it is logged
+is_logged() {
+	mark
+	connection blocking 127.0.0.1 9
+	[ "$(lines_since_mark)" = 1 ]
+}
+
 # One process makes all connections that it can. Others get the last tenth of the lines.
 shared_lines() {
 	echo 0 >$cpu1/online	# one process
 	echo 20 >$rate_limit
+	await 60 is_logged	# the last flood has used up its second
 	mark
 	connection -c 100 blocking 127.0.0.1 9
 	connection -n other blocking 127.0.0.1 9

@@ -11,6 +11,8 @@
 #include <linux/module.h>
 #include <linux/vmalloc.h>
 
+#define INT3 0xcc
+
 static unsigned long address;
 module_param(address, ulong, 0444);
 MODULE_PARM_DESC(address, "address of the function, which may begin with an ENDBR64");
@@ -54,14 +56,16 @@ static int __init int3_init(void)
 
 	byte = alias + offset_in_page(address);
 	original = *byte;
-	WRITE_ONCE(*byte, 0xcc);
+	WRITE_ONCE(*byte, INT3);
 	return 0;
 }
 
 static void __exit int3_exit(void)
 {
-	WRITE_ONCE(*byte, original);
 	unregister_kprobe(&probe);
+	/* If it is restored, it may have changed again. */
+	if (READ_ONCE(*byte) == INT3)
+		WRITE_ONCE(*byte, original);
 	vunmap(alias);
 }
 
