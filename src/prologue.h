@@ -29,7 +29,7 @@
  * A traceable x86_64 function begins with an ENDBR64 if the kernel is built for
  * IBT. Where the function may not be called indirectly, as with FineIBT, a nop of
  * the same size replaces it (gen_endbr_poison() in asm/ibt.h; the nop changed in
- * 6.16). Then comes the fentry site, which holds one of:
+ * 6.18). Then comes the fentry site, which holds one of:
  *
  * * a 5-byte nop that ftrace wrote (arch/x86/kernel/ftrace.c): BYTES_NOP5 from
  *   asm/nops.h, or up to 5.12 K8_NOP5_ATOMIC on some CPUs;

@@ -45,7 +45,7 @@ static void report(bool ok, const char *name)
 
 #define ENDBR64 "\xf3\x0f\x1e\xfa"
 #define SEALED "\x66\x0f\x1f\x00"
-#define SEALED_6_16 "\x0f\x1f\x40\xd6"
+#define SEALED_6_18 "\x0f\x1f\x40\xd6"
 
 static void test_prologue(void)
 {
@@ -66,8 +66,8 @@ static void test_prologue(void)
 		{ "ENDBR32", "\xf3\x0f\x1e\xfb\x0f\x1f\x44\x00\x00", 0 },
 		{ "a sealed ENDBR64 and nop", SEALED "\x0f\x1f\x44\x00\x00", 9 },
 		{ "a sealed ENDBR64 and call", SEALED "\xe8zzzz", 9 },
-		{ "an ENDBR64 sealed by 6.16 and nop", SEALED_6_16 "\x0f\x1f\x44\x00\x00", 9 },
-		{ "an ENDBR64 sealed by 6.16 and call", SEALED_6_16 "\xe8zzzz", 9 },
+		{ "an ENDBR64 sealed by 6.18 and nop", SEALED_6_18 "\x0f\x1f\x44\x00\x00", 9 },
+		{ "an ENDBR64 sealed by 6.18 and call", SEALED_6_18 "\xe8zzzz", 9 },
 		{ "a sealed ENDBR64 alone", SEALED "\x55\x48\x89\xe5\x53", 0 },
 		{ "ENDBR64 and a sealed one", ENDBR64 SEALED "\xe8", 0 },
 		{ "a similar 4-byte nop", "\x0f\x1f\x40\x00\x0f\x1f\x44\x00\x00", 0 },
