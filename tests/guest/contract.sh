@@ -9,7 +9,8 @@
 #
 # where: bare
 # on: line
-# payload: module connect
+# on-later: small
+# payload: module connect ipv6
 # arguments: /payload/tcp-connect-logger.ko "'0:0 644'"
 
 # shellcheck source=tests/rig/lib.sh

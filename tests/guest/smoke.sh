@@ -6,6 +6,7 @@
 #
 # where: bare
 # on: every
+# on-later: small
 # payload: module connect
 # arguments: /payload/tcp-connect-logger.ko
 

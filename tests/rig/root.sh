@@ -8,6 +8,9 @@
 # Packages to build modules, in a chroot and in a guest.
 build_packages="busybox-static dkms gcc kmod make openssl udev"
 chroot_packages="$build_packages ccache rpm sparse"
+# For the kernel that the rig builds. The plan has it as the only kernel of a suite "small".
+small_suite=bookworm small_source=linux-source-6.1
+small_packages="bc bison flex libelf-dev $small_source"
 guest_packages="$build_packages ccache curl dbus dnf initramfs-tools iproute2 procps rpm systemd-sysv
 	libjansson4 libtracefs1"
 tracers_packages="$guest_packages auditd bpfcc-tools bpftrace libbpf-tools libc6-dev linux-perf
@@ -168,10 +171,28 @@ make_root() {
 
 fill_root() {
 	export INITRD=No	# for the kernels' hooks
+	if [ "$1" = small ]; then
+		fill_small "${root%/root}" "$(plan_of small | cut -d ' ' -f 3)"
+		return
+	fi
 	bootstrap "${root%/root}" "$1" "$(plan_of "$1" | cut -d ' ' -f 2 | sort -u)" \
 		"$chroot_packages $(plan_of "$1" | awk '{ print "linux-image-" $3, "linux-headers-" $3 }')" \
 		--dpkgopt='path-exclude=*/lib/modules/*/kernel/*' \
 		--dpkgopt='path-include=*/lib/modules/*/kernel/lib/*'
+}
+
+# small_kernel: print the release of the kernel that the rig builds
+small_kernel() {
+	apt_for $small_suite apt-cache --no-all-versions show $small_source |
+		sed -n 's/^Version: \([0-9.]*\).*/\1-small/p'
+}
+
+# fill_small STORE KERNEL: make its root
+fill_small() {
+	bootstrap "$1" $small_suite $small_suite "$chroot_packages $small_packages" \
+		--customize-hook="copy-in tests/rig/small-kernel tests/rig/small.config /root" \
+		--customize-hook=": $(cat "$top/tests/rig/small-kernel" "$top/tests/rig/small.config" | sha256sum)" \
+		--customize-hook="chroot \"\$1\" /root/small-kernel $2 /root/small.config"
 }
 
 # use_root SUITE [KERNEL]: set $root, and set $vmlinuz to this kernel in it

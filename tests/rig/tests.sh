@@ -13,7 +13,7 @@
 #			tracers: a guest with systemd, tracers and log collectors
 #	on:		the suites. For bare guests, the kernels: line, the kernel of each line;
 #			every, all kernels; suite, the first kernel of each suite; first, the
-#			first kernel of the first suite
+#			first kernel of the first suite; small, the kernel that the rig builds
 #	on-later:	more suites, for make test-all. A test without "on:" runs only there.
 #	from:		how a guest with systemd starts: booted, from a saved guest that has just
 #			booted (the default); saved TEST, from the guest that this test saved;
@@ -66,14 +66,14 @@ has_suite() {
 # kernels_for ON: print the kernels of the plan on which a bare test runs, one per line: suite,
 # release
 kernels_for() {
-	on=$1
-	[ -z "$ALL" ] || on=every
-	awk -v on="$on" '$5 == "wanted" {
-		if (on == "every" || on == "line" && $4 == "line" ||
-		    on == "suite" && !($1 in seen) || on == "first" && !n++)
-			print $1, $3
-		seen[$1] = 1
-	}' "$work/plan"
+	awk -v on=" $1 " -v all="$ALL" '
+		function is(word) { return index(on, " " word " ") }
+		$5 == "wanted" {
+			if ($1 == "small" ? is("small") : is("every") || is("line") && (all || $4 == "line") ||
+			    is("suite") && (all || !($1 in seen)) || is("first") && (all || !n++))
+				print $1, $3
+			seen[$1] = 1
+		}' "$work/plan"
 }
 
 # needs_of FILE SUITE: print the jobs that must run before this test, which runs in a chroot or in a
@@ -128,7 +128,8 @@ jobs() {
 	done >"$work/jobs.tests"
 	# Group the tests that share a boot, by kernel
 	for test in $bare_tests; do
-		kernels_for "$(field "$(file_of_test "$test")" on)" | sed "s/\$/ $test/"
+		file=$(file_of_test "$test")
+		kernels_for "$(field "$file" on)${ALL:+ $(field "$file" on-later)}" | sed "s/\$/ $test/"
 	done | awk '{ job = $1 " " $2; if (!(job in tests)) order[++n] = job; tests[job] = tests[job] (tests[job] ? "," : "") $3 }
 		END { for (i = 1; i <= n; i++) { split(order[i], field)
 			print "bare-" field[2], "bare:" field[1] ":" field[2], tests[order[i]], "build-" field[1] } }' \
