@@ -178,11 +178,11 @@ static int tcl_claim(struct ftrace_ops *ops, unsigned long site)
 static bool tcl_asked, tcl_claimed;
 
 /*
- * Find the body of one original, or say why the patch is refused. Try again if the
- * function is being changed: for some microseconds, its first byte is then an int3
- * (text_poke_bp() in arch/x86/kernel/alternative.c).
+ * Find the body of one original, or say why the patch is refused, and what follows.
+ * Try again if the function is being changed: for some microseconds, its first byte
+ * is then an int3 (text_poke_bp() in arch/x86/kernel/alternative.c).
  */
-static int tcl_prepare(const struct klp_func *func)
+static int tcl_prepare(const struct klp_func *func, const char *result)
 {
 	bool v6 = func->new_func == tcl_tcp_v6_connect;
 	u8 *original = func->old_func;
@@ -206,22 +206,22 @@ static int tcl_prepare(const struct klp_func *func)
 			static_call_update(tcl_original_v4, (tcl_connect *)(original + size));
 		break;
 	case -EINVAL:
-		pr_err("not loading: %s() begins with the bytes %*ph, which this version does not know; look for a newer one, or report them\n",
-		       func->old_name, TCL_PROLOGUE_MAX, original);
+		pr_err("%s: %s() begins with the bytes %*ph, which this version does not know; look for a newer one, or report them\n",
+		       result, func->old_name, TCL_PROLOGUE_MAX, original);
 		/* systemd-modules-load does not treat ENODEV as a failure, see unsupported.c. */
 		ret = -ENODEV;
 		break;
 	case -EBUSY:
-		pr_err("not loading: %s() is already patched by another livepatch or redirected by another IPMODIFY user, which this one would undo\n",
-		       func->old_name);
+		pr_err("%s: %s() is already patched by another livepatch or redirected by another IPMODIFY user, which this one would undo\n",
+		       result, func->old_name);
 		break;
 	case -EOPNOTSUPP:
-		pr_err("not loading: ftrace is switched off; sysctl kernel.ftrace_enabled must be 1\n");
+		pr_err("%s: ftrace is switched off; sysctl kernel.ftrace_enabled must be 1\n", result);
 		ret = -EBUSY;
 		break;
 	default:
-		pr_err("not loading: ftrace cannot be used on %s(), error %d\n",
-		       func->old_name, ret);
+		pr_err("%s: ftrace cannot be used on %s(), error %d\n",
+		       result, func->old_name, ret);
 	}
 
 	return ret;
@@ -233,21 +233,27 @@ static int tcl_prepare(const struct klp_func *func)
  *
  * Livepatch calls this before it redirects any call (__klp_enable_patch() in
  * kernel/livepatch/core.c). On error, loading this module fails with that error.
- * If ipv6 is a module and is loaded later, loading ipv6 fails with it
- * (klp_module_coming()).
+ *
+ * If ipv6 is a module and is loaded later, an error would make ipv6 itself fail to
+ * load (klp_module_coming()). Then leave its function alone instead: hide it from
+ * klp_patch_object(), which walks this list, until tcl_post_patch_ipv6().
  *
  * Return: 0 or a negative errno, see tcl_prepare().
  */
 static int tcl_pre_patch(struct klp_object *obj)
 {
+	bool coming = obj->mod && obj->mod->state == MODULE_STATE_COMING;
 	struct klp_func *func;
 	int ret;
 
 	tcl_asked = true;
+	tcl_claimed = false;
 	for (func = obj->funcs; func->old_name; func++) {
-		ret = tcl_prepare(func);
-		if (ret)
+		ret = tcl_prepare(func, coming ? "not logging IPv6" : "not loading");
+		if (ret && !coming)
 			return ret;
+		if (ret)
+			list_del_init(&func->node);
 	}
 
 	tcl_claimed = true;
@@ -290,6 +296,25 @@ static struct klp_func tcl_ipv6_funcs[] = {
 	TCL_V6_FUNC,
 	{ }
 };
+
+/**
+ * tcl_post_patch_ipv6() - return to the list what tcl_pre_patch() took out
+ * @obj: ipv6
+ *
+ * Livepatch frees only what is in the list. The object must not count as patched,
+ * because klp_check_stack_func() expects that all functions of such an object are.
+ */
+static void tcl_post_patch_ipv6(struct klp_object *obj)
+{
+	struct klp_func *func;
+
+	for (func = obj->funcs; func->old_name; func++) {
+		if (!list_empty(&func->node))
+			continue;
+		list_add(&func->node, &obj->func_list);
+		obj->patched = false;
+	}
+}
 #endif
 
 static struct klp_object tcl_objs[] = {
@@ -303,7 +328,9 @@ static struct klp_object tcl_objs[] = {
 	{
 		.name = "ipv6",
 		.funcs = tcl_ipv6_funcs,
-		TCL_OBJECT_CALLBACKS(.pre_patch = tcl_pre_patch)
+		TCL_OBJECT_CALLBACKS(.pre_patch = tcl_pre_patch,
+				     .post_patch = tcl_post_patch_ipv6,
+				     .post_unpatch = tcl_post_patch_ipv6)
 	},
 #endif
 	{ }

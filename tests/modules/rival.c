@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 tcp-connect-logger maintainers
 /*
- * rival - redirect tcp_v4_connect(), or the function in function=, as another module may
+ * rival - redirect tcp_v4_connect(), or the function in function= of the module in object=, as
+ * another module may
  *
  * how=livepatch: a livepatch that makes every such connect fail with ENETDOWN. With
  * replace=1 it replaces all other livepatches.
@@ -21,6 +22,10 @@ MODULE_PARM_DESC(how, "livepatch (default) or ftrace");
 static char *function = "tcp_v4_connect";
 module_param(function, charp, 0444);
 MODULE_PARM_DESC(function, "tcp_v4_connect (default) or tcp_v6_connect");
+
+static char *object;
+module_param(object, charp, 0444);
+MODULE_PARM_DESC(object, "the module that has the function; default: the kernel itself");
 
 static bool replace;
 module_param(replace, bool, 0444);
@@ -63,6 +68,7 @@ static int __init rival_init(void)
 	int ret;
 
 	funcs[0].old_name = function;
+	objs[0].name = object;
 	patch.replace = replace;
 	if (!by_ftrace())
 		return klp_enable_patch(&patch);
