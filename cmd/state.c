@@ -159,13 +159,8 @@ bool in_transition(const char *patch)
 	return patch_file(patch, "transition") == IS_ON;
 }
 
-/**
- * functions_of() - find which of our functions a livepatch patches
- * @patch: its name
- *
- * Return: the functions.
- */
-struct names functions_of(const char *patch)
+/* Find which of our functions two livepatches patch, in the kernel or in the same module. */
+static struct names shared_functions(const char *patch, const char *other)
 {
 	static const char * const ours[] = { "tcp_v4_connect", "tcp_v6_connect" };
 	struct names found = { }, objects;
@@ -175,10 +170,22 @@ struct names functions_of(const char *patch)
 	free(path);
 	for (size_t i = 0; i < objects.count; i++)
 		for (int j = 0; j < 2; j++)
-			if (is_there(PATCHES "/%s/%s/%s,1", patch, objects.name[i], ours[j]) == 1)
+			if (is_there(PATCHES "/%s/%s/%s,1", patch, objects.name[i], ours[j]) == 1 &&
+			    is_there(PATCHES "/%s/%s/%s,1", other, objects.name[i], ours[j]) == 1)
 				names_add(&found, ours[j]);
 	names_free(&objects);
 	return found;
+}
+
+/**
+ * functions_of() - find which of our functions a livepatch patches
+ * @patch: its name
+ *
+ * Return: the functions.
+ */
+struct names functions_of(const char *patch)
+{
+	return shared_functions(patch, patch);
 }
 
 /*
@@ -203,28 +210,30 @@ static bool newer_patches(struct names *newer)
 	return true;
 }
 
-/* Find the newer livepatches that patch one of our functions, and so bypass our livepatch. */
-static bool find_bypassing(struct state *state)
+/*
+ * Find the livepatches that patch one of our functions, and so bypass our livepatch. A newer one
+ * does so always. An older one does so in a module that was loaded after ours (tcl_pre_patch() in
+ * src/patch.c): otherwise, ours could not have been loaded.
+ */
+static void find_bypassing(struct state *state)
 {
-	struct names newer = { };
+	struct names patches = list_directory(PATCHES);
 
-	if (!newer_patches(&newer))
-		return false;
-	for (size_t i = 0; i < newer.count; i++) {
-		struct names theirs = functions_of(newer.name[i]);
+	for (size_t i = 0; i < patches.count; i++) {
+		struct names shared = shared_functions(patches.name[i], MODULE);
 
-		if (theirs.count && patch_file(newer.name[i], "enabled") == IS_ON) {
-			names_add(&state->by, newer.name[i]);
-			for (size_t j = 0; j < theirs.count; j++)
-				names_add(&state->bypassed, theirs.name[j]);
+		if (strcmp(patches.name[i], MODULE) && shared.count &&
+		    patch_file(patches.name[i], "enabled") == IS_ON) {
+			names_add(&state->by, patches.name[i]);
+			for (size_t j = 0; j < shared.count; j++)
+				names_add(&state->bypassed, shared.name[j]);
 		}
-		names_free(&theirs);
+		names_free(&shared);
 	}
-	names_free(&newer);
+	names_free(&patches);
 	if (state->bypassed.count)
 		qsort(state->bypassed.name, state->bypassed.count, sizeof(*state->bypassed.name),
 		      compare_names);
-	return true;
 }
 
 /*
@@ -298,8 +307,7 @@ static enum patch_state read_patch(struct state *state)
 		return unknown(state, PATCH "/enabled");
 	if (transition == IS_ON)
 		return enabled == IS_ON ? PATCHING : UNPATCHING;
-	if (!find_bypassing(state))
-		return unknown(state, "/proc/modules");
+	find_bypassing(state);
 	return state->by.count ? BYPASSED : ENABLED;
 }
 

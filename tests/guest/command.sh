@@ -340,7 +340,13 @@ bypassed() {
 	status_is "bypassed no more" 0 "$is_loaded" enabled on
 	curl_logs "bypassed no more" 1
 
+	# In a module that is loaded after both, an older livepatch bypasses ours, too.
 	load /payload/rival.ko function=tcp_v6_connect
+	tac /proc/modules >/tmp/modules
+	mount --bind /tmp/modules /proc/modules
+	status_is "bypassed by an older livepatch" 3 "$is_loaded" \
+		"bypassed by rival in tcp_v6_connect: IPv6 is not logged" on
+	umount /proc/modules
 	status_is "bypassed in IPv6" 3 "$is_loaded" "bypassed by rival in tcp_v6_connect: IPv6 is not logged" on
 	curl_logs "bypassed in IPv6, IPv4 is logged" 1
 	exits "bypassed: unload" 0 tcp-connect-logger unload
