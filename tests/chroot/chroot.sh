@@ -62,6 +62,26 @@ build() {
 	make -C "$headers" "M=$sources" "TCL_VERSION=$version" $without_btf modules "$@" 2>&1
 }
 
+# configure OPTION=VALUE...: set these options in the headers, until restore; the value is y, m or n
+configure() {
+	cp -a "$headers/include/config/auto.conf" "$headers/include/generated/autoconf.h" /tmp
+	for option in "$@"; do
+		value=${option#*=} option=CONFIG_${option%=*}
+		sed -i "/^$option=/d" "$headers/include/config/auto.conf"
+		sed -i "/^#define $option\(_MODULE\)\? /d" "$headers/include/generated/autoconf.h"
+		[ "$value" != n ] || continue
+		echo "$option=$value" >>"$headers/include/config/auto.conf"
+		[ "$value" != m ] || option=${option}_MODULE
+		echo "#define $option 1" >>"$headers/include/generated/autoconf.h"
+	done
+}
+
+restore() {
+	mv /tmp/auto.conf "$headers/include/config"
+	mv /tmp/autoconf.h "$headers/include/generated"
+	build clean >/dev/null
+}
+
 # module_of KERNEL: print the file of the module, which may be compressed
 module_of() {
 	echo "/lib/modules/$1/updates/dkms"/*
@@ -80,4 +100,3 @@ is_signed() {
 	equals "$1: the module is signed with DKMS's key, if DKMS has one" "$signer" \
 		"$(modinfo -F signer "$2")"
 }
-

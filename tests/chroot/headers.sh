@@ -46,12 +46,10 @@ doctored_headers() {
 	doctored "IBT, and static calls that are indirect" "$autoconf" \
 		"sed -i '/CONFIG_HAVE_STATIC_CALL /d; \$a #define CONFIG_X86_KERNEL_IBT 1'" \
 		'#error "tcp-connect-logger needs CONFIG_HAVE_STATIC_CALL=y for IBT: boot a kernel that has it"'
-	cp -a "$autoconf" /tmp
-	sed -i '/CONFIG_HAVE_STATIC_CALL\(_INLINE\)\? /d; /CONFIG_X86_KERNEL_IBT /d' "$autoconf"
-	fails "the headers are for static calls that are indirect" cmp -s "$autoconf" /tmp/autoconf.h
+	configure HAVE_STATIC_CALL=n HAVE_STATIC_CALL_INLINE=n X86_KERNEL_IBT=n \
+		PREEMPT_DYNAMIC=n HAVE_PREEMPT_DYNAMIC_CALL=n	# needs static calls
 	succeeds "the module builds for static calls that are indirect, without IBT" build
-	mv /tmp/autoconf.h "$autoconf"
-	build clean >/dev/null
+	restore
 
 	for change in 's/addr_len/addr_len, int flags/' 's/^int /long /' \
 		's/struct sockaddr[_a-z]* /void /' 's/int addr_len/size_t addr_len/'; do
@@ -104,7 +102,7 @@ change() {
 next_livepatch() {
 	livepatch=$include/linux/livepatch.h
 	patch='/^struct klp_patch {/,/^}/' number="0x1dbdfe0d"
-	change "as it is" '$a /* */'
+	change "as it is" "\$a /* */"
 	sets ".replace = false"
 	change "replace_set" "$patch s/bool replace;/u32 replace_set;/"
 	sets ".replace_set = $number"
@@ -124,6 +122,36 @@ next_livepatch() {
 	done
 	doctored "no callbacks" "$livepatch" "sed -i '/^struct klp_object {/,/^}/ s/.*callbacks;//'" \
 		'#error "tcp-connect-logger does not know livepatch'\\''s callbacks here: look for a newer version"'
+}
+
+# code_of FUNCTION: print its instructions in the module
+code_of() {
+	objdump -d --no-show-raw-insn "$sources/tcp-connect-logger.ko" | sed -n "/<$1>:/,/^\$/p"
+}
+
+# objects: print the names of the modules that the livepatch patches, besides the kernel itself
+objects() {
+	readelf -p .rodata.str1.1 "$sources/tcp-connect-logger.ko" | sed -n 's/.* \(ipv6\)$/\1/p'
+}
+
+# other_configurations: build for kernels that are not booted every day. objtool warns if it cannot
+# follow the stack.
+other_configurations() {
+	configure UNWINDER_ORC=n UNWINDER_FRAME_POINTER=y FRAME_POINTER=y STACK_VALIDATION=y
+	succeeds "frame pointers: the module builds" build
+	equals "frame pointers: no warnings" "" "$(echo "$output" | grep -i warning)"
+	equals "frame pointers: the replacements have one" "2 2" "$(for ip in v4 v6; do
+		code_of tcl_tcp_${ip}_connect | grep -c -E 'push +%rbp|mov +%rsp,%rbp'; done | xargs)"
+	restore
+
+	succeeds "IPv6 in the kernel: the module builds" build
+	equals "IPv6 in the kernel: it patches no module" "" "$(objects)"
+	build clean >/dev/null
+	configure IPV6=m
+	succeeds "IPv6 as a module: the module builds" build
+	equals "IPv6 as a module: no warnings" "" "$(echo "$output" | grep -i warning)"
+	equals "IPv6 as a module: it patches that module" ipv6 "$(objects)"
+	restore
 }
 
 # other_numbers: check that nothing depends on the kernel's version number, because RHEL's kernels
@@ -180,5 +208,6 @@ sources=/tmp/sources
 by_hand
 doctored_headers
 next_livepatch
+other_configurations
 other_numbers
 echo end
