@@ -39,26 +39,6 @@ kprobes() {
 		echo 1 >$tracing/events/kprobes/enable
 }
 
-# bpf COMMAND: send it to the program that start_bpf started; fail unless the answer confirms it
-bpf() {
-	echo "$1" >&3
-	read -r answer <&4
-	echo "$answer"
-	[ "$answer" = "$1" ]
-}
-
-start_bpf() {
-	mkfifo commands answers
-	/payload/bpf "$1" tcp_v4_connect <commands >answers &
-	exec 3>commands 4<answers
-}
-
-stop_bpf() {
-	exec 3>&- 4<&-
-	rm commands answers
-	wait $!
-}
-
 come() {
 	case $1 in
 	ours) load "$ko" enabled=1 ;;
@@ -223,7 +203,7 @@ tracers() {
 # kernel/trace/ftrace.c), and is refused beside a livepatch.
 trampolines() {
 	for type in fentry fexit; do
-		start_bpf $type
+		start_bpf $type tcp_v4_connect
 		beside $type
 		stop_bpf
 	done
@@ -245,7 +225,6 @@ without_ftrace() {
 echo 0 >/sys/devices/system/cpu/cpu1/online
 echo 0 >/sys/kernel/rcu_normal
 echo 1 >/sys/kernel/rcu_expedited
-cd /dev || exit	# for the fifos
 
 another_function
 same_function

@@ -352,6 +352,29 @@ waits_for_more() {
 	esac
 }
 
+# start_bpf ARGUMENT...: start tests/guest/bpf.c with these arguments; only one can run at a time
+start_bpf() {
+	mkfifo /tmp/rig.commands /tmp/rig.answers
+	/payload/bpf "$@" </tmp/rig.commands >/tmp/rig.answers &
+	bpf_process=$!
+	exec 3>/tmp/rig.commands 4</tmp/rig.answers
+}
+
+# bpf COMMAND: send it to the program that start_bpf started, and print the answer; fail unless it is
+# the command itself
+bpf() {
+	echo "$1" >&3
+	read -r answer <&4
+	echo "$answer"
+	[ "$answer" = "$1" ]
+}
+
+stop_bpf() {
+	exec 3>&- 4<&-
+	rm /tmp/rig.commands /tmp/rig.answers
+	wait "$bpf_process"
+}
+
 # transition_over PATCH: true if the livepatch is not in transition, or is gone
 transition_over() {
 	[ "$(cat "$1/transition" 2>/dev/null || echo 0)" = 0 ]

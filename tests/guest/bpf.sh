@@ -1,0 +1,143 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
+#
+# bpf.sh KO - BPF programs that redirect or deny connections of a cgroup, before the module sees
+# them; BPF programs on the module's raw tracepoint
+#
+# where: bare
+# on: line
+# payload: module connect bpf
+# arguments: /payload/tcp-connect-logger.ko
+
+# shellcheck source=tests/rig/lib.sh
+. /payload/lib.sh
+
+ko=$1 cgroup=$cgroups/rig
+events=$tracing/events/kprobes
+gone="No such file or directory"
+
+# one NAME RESULT [ADDRESS PORT]: connect to port 80 of $asked, as $how says; check the result, and
+# that the module, if it is loaded, logs this address and port, or nothing
+one() {
+	mark
+	connection "$how" "$asked" 80
+	equals "$1: the result" "$2" "$result"
+	line=
+	[ ! -e $patch ] || [ -z "${3-}" ] || line=$(record "$pid" 0 connect "$3" "$4")
+	equals "$1: what is logged" "$line" "$(log)"
+}
+
+# asked_for: print what the kprobes have seen since the last call: the port and the last four bytes
+# of the address
+asked_for() {
+	sed -n 's/.*: asked[46]: (.*) //p' $tracing/trace
+	echo >$tracing/trace
+}
+
+# The kernel runs the BPF programs of a cgroup in tcp_v4_pre_connect() and tcp_v6_pre_connect(), just
+# before it calls connect (__inet_stream_connect() in net/ipv4/af_inet.c). They change the address in
+# place, so only a probe at these two functions still sees the requested one.
+# Columns: program, its destination, requested address, result without and with the program, address
+# that is logged, last four bytes of the requested address (little-endian)
+in_cgroup() {
+	while read -r program to asked plain changed logged bytes; do
+		for how in blocking fastopen uring; do
+			name="$1: $program, $how to $asked"
+			# shellcheck disable=SC2046 # perhaps none
+			start_bpf "$program" $cgroup $([ "$to" = - ] || echo "$to" 9)
+			one "$name: before" "$plain" "${asked#::ffff:}" 80
+			asked_for >/dev/null
+			succeeds "$name: attach" bpf on
+			one "$name" "$changed" "${logged#-}" 9
+			equals "$name: the program has run" 1 "$(bpf count)"
+			equals "$name: a probe sees what was asked for" "port=0x5000 addr=$bytes" "$(asked_for)"
+			succeeds "$name: detach" bpf off
+			one "$name: after" "$plain" "${asked#::ffff:}" 80
+			equals "$name: the program has not run" 0 "$(bpf count)"
+			stop_bpf
+		done
+	done <<-EOF
+		connect4 127.0.0.1 198.51.100.1 ENETUNREACH ECONNREFUSED 127.0.0.1 0x16433c6
+		connect6 ::1 2001:db8::1:2:3 ENETUNREACH ECONNREFUSED ::1 0x3000200
+		connect6 ::ffff:127.0.0.1 ::ffff:198.51.100.1 ENETUNREACH ECONNREFUSED 127.0.0.1 0x16433c6
+		deny4 - 127.0.0.1 ECONNREFUSED EPERM - 0x100007f
+		deny6 - ::1 ECONNREFUSED EPERM - 0x1000000
+	EOF
+}
+
+translations() {
+	# shellcheck disable=SC2016 # the kprobes' argument
+	echo 'p:asked4 tcp_v4_pre_connect port=+2($arg2):x16 addr=+4($arg2):x32' >$tracing/kprobe_events
+	# shellcheck disable=SC2016 # the kprobes' argument
+	echo 'p:asked6 tcp_v6_pre_connect port=+2($arg2):x16 addr=+20($arg2):x32' >>$tracing/kprobe_events
+	echo 1 >$events/enable
+	enter_cgroup
+	in_cgroup absent
+	load "$ko" enabled=1
+	in_cgroup present
+	before=$(counters)
+	start_bpf deny4 $cgroup
+	bpf on >/dev/null
+	connection blocking 127.0.0.1 9
+	stop_bpf
+	# shellcheck disable=SC2086 # words
+	equals "present: a denied connection is not counted" "0 0 0" "$(since $before)"
+	succeeds "unload" unload tcp_connect_logger
+	in_cgroup "absent again"
+	leave_cgroup
+	echo 0 >$events/enable
+	echo >$tracing/kprobe_events
+}
+
+# A raw tracepoint is not a trace event: every kernel accepts it from a livepatch.
+raw_tracepoint() {
+	start_bpf raw tcp_connect
+	equals "raw: there is none without the module" "$gone" "$(bpf on)"
+	load "$ko"
+	connection blocking 127.0.0.1 9
+	equals "raw: not attached: the program does not run" 0 "$(bpf count)"
+	echo 0 >$rate_limit
+	mark
+	for switch_is in 0 1; do
+		echo $switch_is >$switch
+		name="raw: the switch is $switch_is"
+		succeeds "$name: attach" bpf on
+		while read -r address arguments; do
+			connection blocking "$address" 443
+			equals "$name: to $address: the result" ECONNREFUSED "$result"
+			equals "$name: to $address: the arguments" "$arguments 443" "$(bpf last)"
+		done <<-EOF
+			127.0.0.1 2 127.0.0.1
+			::1 10 ::1
+			::ffff:127.0.0.1 10 127.0.0.1
+		EOF
+		connection short 127.0.0.1 9
+		connection -c 100 blocking 127.0.0.1 9
+		equals "$name: each connection once" $((3 + 100 * $(nproc))) "$(bpf count)"
+		succeeds "$name: detach" bpf off
+		connection blocking 127.0.0.1 9
+		equals "$name: detached: the program does not run" 0 "$(bpf count)"
+		# The lines with the switch on: those above, and the last one
+		equals "$name: the lines" $((switch_is * (4 + 100 * $(nproc)))) "$(lines_since_mark)"
+	done
+
+	succeeds "raw: attach again" bpf on
+	equals "raw: the livepatch and the program hold the module" 2 \
+		"$(cat /sys/module/tcp_connect_logger/refcnt)"
+	succeeds "raw: disable the livepatch" disable_patch $patch
+	fails "raw: the module cannot be removed" rmmod tcp_connect_logger
+	matches "raw: the error" "*esource temporarily unavailable*" "$output"
+	connection blocking 127.0.0.1 9
+	equals "raw: a connect works" ECONNREFUSED "$result"
+	equals "raw: without the livepatch, the program does not run" 0 "$(bpf count)"
+	succeeds "raw: detach again" bpf off
+	succeeds "raw: the module can be removed" wait_until 20 rmmod tcp_connect_logger
+	nothing_left "raw"
+	equals "raw: there is none after the module" "$gone" "$(bpf on)"
+	stop_bpf
+}
+
+translations
+raw_tracepoint
+echo end
