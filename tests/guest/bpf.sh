@@ -28,8 +28,7 @@ one() {
 	equals "$1: what is logged" "$line" "$(log)"
 }
 
-# asked_for: print what the kprobes have seen since the last call: the port and the last four bytes
-# of the address
+# asked_for: print what the kprobes have seen since the last call
 asked_for() {
 	sed -n 's/.*: asked[46]: (.*) //p' $tracing/trace
 	echo >$tracing/trace
@@ -39,7 +38,7 @@ asked_for() {
 # before it calls connect (__inet_stream_connect() in net/ipv4/af_inet.c). They change the address in
 # place, so only a probe at these two functions still sees the requested one.
 # Columns: program, its destination, requested address, result without and with the program, address
-# that is logged, last four bytes of the requested address (little-endian)
+# that is logged, bytes of the requested address
 in_cgroup() {
 	while read -r program to asked plain changed logged bytes; do
 		for how in blocking fastopen uring; do
@@ -51,26 +50,26 @@ in_cgroup() {
 			succeeds "$name: attach" bpf on
 			one "$name" "$changed" "${logged#-}" 9
 			equals "$name: the program has run" 1 "$(bpf count)"
-			equals "$name: a probe sees what was asked for" "port=0x5000 addr=$bytes" "$(asked_for)"
+			equals "$name: a probe sees what was asked for" "port={0,80} to={$bytes}" "$(asked_for)"
 			succeeds "$name: detach" bpf off
 			one "$name: after" "$plain" "${asked#::ffff:}" 80
 			equals "$name: the program has not run" 0 "$(bpf count)"
 			stop_bpf
 		done
 	done <<-EOF
-		connect4 127.0.0.1 198.51.100.1 ENETUNREACH ECONNREFUSED 127.0.0.1 0x16433c6
-		connect6 ::1 2001:db8::1:2:3 ENETUNREACH ECONNREFUSED ::1 0x3000200
-		connect6 ::ffff:127.0.0.1 ::ffff:198.51.100.1 ENETUNREACH ECONNREFUSED 127.0.0.1 0x16433c6
-		deny4 - 127.0.0.1 ECONNREFUSED EPERM - 0x100007f
-		deny6 - ::1 ECONNREFUSED EPERM - 0x1000000
+		connect4 127.0.0.1 198.51.100.1 ENETUNREACH ECONNREFUSED 127.0.0.1 198,51,100,1
+		connect6 ::1 2001:db8::1:2:3 ENETUNREACH ECONNREFUSED ::1 32,1,13,184,0,0,0,0,0,0,0,1,0,2,0,3
+		connect6 ::ffff:127.0.0.1 ::ffff:198.51.100.1 ENETUNREACH ECONNREFUSED 127.0.0.1 0,0,0,0,0,0,0,0,0,0,255,255,198,51,100,1
+		deny4 - 127.0.0.1 ECONNREFUSED EPERM - 127,0,0,1
+		deny6 - ::1 ECONNREFUSED EPERM - 0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,1
 	EOF
 }
 
 translations() {
 	# shellcheck disable=SC2016 # the kprobes' argument
-	echo 'p:asked4 tcp_v4_pre_connect port=+2($arg2):x16 addr=+4($arg2):x32' >$tracing/kprobe_events
+	echo 'p:asked4 tcp_v4_pre_connect port=+2($arg2):u8[2] to=+4($arg2):u8[4]' >$tracing/kprobe_events
 	# shellcheck disable=SC2016 # the kprobes' argument
-	echo 'p:asked6 tcp_v6_pre_connect port=+2($arg2):x16 addr=+20($arg2):x32' >>$tracing/kprobe_events
+	echo 'p:asked6 tcp_v6_pre_connect port=+2($arg2):u8[2] to=+8($arg2):u8[16]' >>$tracing/kprobe_events
 	echo 1 >$events/enable
 	enter_cgroup
 	in_cgroup absent
