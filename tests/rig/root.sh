@@ -98,6 +98,12 @@ missing() {
 	[ "$(curl -sIL -m 30 -o /dev/null -w '%{http_code}' "$uri")" = 404 ]
 }
 
+# base_of SUITE: print the suite from which a root of SUITE is made. experimental has only packages
+# that come before those in sid.
+base_of() {
+	if [ "$1" = experimental ]; then echo sid; else echo "$1"; fi
+}
+
 # guest_kernel ARCHIVE: print the release of the kernel that guests with systemd of this suite have
 guest_kernel() {
 	kernel_of "$1" cloud-amd64
@@ -175,7 +181,8 @@ fill_root() {
 		fill_small "${root%/root}" "$(plan_of small | cut -d ' ' -f 3)"
 		return
 	fi
-	bootstrap "${root%/root}" "$1" "$(plan_of "$1" | cut -d ' ' -f 2 | sort -u)" \
+	bootstrap "${root%/root}" "$(base_of "$1")" \
+		"$({ base_of "$1"; plan_of "$1" | cut -d ' ' -f 2; } | sort -u)" \
 		"$chroot_packages $(plan_of "$1" | awk '{ print "linux-image-" $3, "linux-headers-" $3 }')" \
 		--dpkgopt='path-exclude=*/lib/modules/*/kernel/*' \
 		--dpkgopt='path-include=*/lib/modules/*/kernel/lib/*'

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 tcp-connect-logger maintainers
 #
-# Convert a job's reports (see rig.sh) to TAP: -v job=NAME -v list=KNOWN-FAILURES
+# Convert a job's reports (see rig.sh) to TAP: -v job=NAME -v list=KNOWN-FAILURES [-v todo=REASON]
 #
-# A known failure becomes a TODO. The plan comes last, and only if every test that began has
-# reached its end.
+# A known failure becomes a TODO. With REASON, whatever fails becomes a TODO. The plan comes last,
+# and only if every test that began has reached its end.
 
 BEGIN {
 	while ((getline line < list) > 0) {
@@ -24,6 +24,8 @@ function assertion(result, name,	i, skip) {
 	for (i = 1; i <= known && skip == ""; i++)
 		if (name ~ "^(" pattern[i] ")")
 			skip = " # TODO " reason[i]
+	if (result == "not ok" && skip == "" && todo != "")
+		skip = " # TODO " todo
 	gsub(/#/, "\\#", name)
 	print result, ++number, "-", name skip
 }
@@ -38,6 +40,10 @@ $0 == "end" { ended++; next }
 { print "# " $0 }
 
 END {
+	if (todo != "" && begun != ended) {
+		assertion("not ok", "every test reaches its end")
+		begun = ended
+	}
 	if (number && begun == ended)
 		print "1.." number
 }

@@ -96,6 +96,14 @@ needs_of() {
 	done
 }
 
+# tap JOB KIND: convert the job's reports on standard input to TAP. What fails on a kernel of
+# experimental is a TODO: it is reported, and does not fail the run.
+tap() {
+	todo=
+	case $2: in *:experimental:*) todo="the kernel is experimental" ;; esac
+	awk -v job="$1" -v todo="$todo" -v list="$top/tests/known-failures" -f "$top/tests/rig/tap.awk"
+}
+
 # jobs: print the jobs, one per line: name, kind (root, guest, booted, or where its tests run), tests
 # ("-" if the job only prepares other jobs), prerequisites
 jobs() {
@@ -121,6 +129,7 @@ jobs() {
 		*)
 			for suite in $SUITES; do
 				has_suite "$suite" "$on" || continue
+				[ "$where" != chroot ] || [ -n "$(built_of "$suite")" ] || continue
 				echo "$test-$suite $where:$suite $test $(needs_of "$file" "$suite")"
 			done
 			;;
