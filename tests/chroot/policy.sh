@@ -168,10 +168,9 @@ install_rpms() {
 	succeeds "make-repo makes repositories" "/tmp/$tree/packaging/make-repo" /tmp/dist "$version-1" 90
 	equals "make-repo prints no warning" "no KEY= given: signing with a key that nobody will ever have again
 /tmp/dist/apt is valid until" "$(echo "$output" | sed 's/ until .*/ until/')"
-	rpm -qp --nosignature --requires /tmp/dist/rpm/"$name"-[0-9]*.rpm | sed -n 's/^\(lib\|rtld\)/Provides: &/p' |
-		sed '/^Provides:[[:space:]]*udev/r /dev/stdin' /payload/debian.spec >/tmp/debian.spec
-	rpmbuild -bb --define "_topdir /tmp/debian" --define "suite $suite" --define "dkms 99" /tmp/debian.spec \
-		>/dev/null 2>&1
+	rpmbuild -bb --define "_topdir /tmp/debian" --define "suite $suite" \
+		--define "dkms $(dpkg-query -W -f '${source:Upstream-Version}' dkms)" \
+		--define "command $(echo /tmp/dist/rpm/$name-[0-9]*.x86_64.rpm)" /payload/debian.spec >/dev/null 2>&1
 	rpm -i /tmp/debian/RPMS/noarch/debian-*.rpm
 	mkdir -p /etc/yum.repos.d
 	cat >/etc/yum.repos.d/rig.repo <<-EOF
