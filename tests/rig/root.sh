@@ -16,10 +16,11 @@ guest_packages="$build_packages ccache curl dbus dnf initramfs-tools iproute2 pr
 tracers_packages="$guest_packages auditd bpfcc-tools bpftrace libbpf-tools libc6-dev linux-perf
 	trace-cmd jq man-db prometheus-node-exporter rsyslog rsyslog-elasticsearch rsyslog-kafka
 	rsyslog-relp systemd-journal-remote"
-packaging_packages="adequate apt-utils build-essential ccache createrepo-c debhelper dkms dnf5
+# The first of two alternatives (dnf5|dnf) that the suite has
+packaging_packages="adequate apt-utils build-essential ccache createrepo-c debhelper dkms dnf5|dnf
 	fakeroot faketime gpg gpg-agent kmod libjansson-dev libkmod-dev libncurses-dev
 	libsmartcols-dev libsystemd-dev libtraceevent-dev libtracefs-dev licensecheck lintian locales
-	piuparts pkgconf rpm rpmlint systemd-dev udev"
+	piuparts pkgconf rpm rpmlint systemd-dev|systemd udev"
 # What apt installs with the package, for piuparts
 dependencies="dkms kmod libjansson4 libkmod2 libsmartcols1 libsystemd0 libtinfo6 libtracefs1 udev"
 
@@ -40,6 +41,19 @@ apt_for() {
 		-o Dir::Etc::SourceList="$state/sources.list" -o Dir::Etc::SourceParts=/dev/null \
 		-o Dir::Cache="$state" -o Dir::Cache::pkgcache=pkgcache.bin \
 		-o APT::Get::List-Cleanup=false -o APT::Sandbox::User=root "$@"
+}
+
+# first_ones ARCHIVE PACKAGE[|OTHER]...: print the packages; print OTHER if the archive does not have
+# PACKAGE
+first_ones() {
+	archive=$1
+	shift
+	for package in "$@"; do
+		other=${package#*|} package=${package%|*}
+		[ "$package" = "$other" ] || apt_for "$archive" apt-cache show "$package" >/dev/null 2>&1 ||
+			package=$other
+		echo "$package"
+	done
 }
 
 # locked FILE COMMAND...: run the command while no other run of the rig works on FILE
@@ -216,7 +230,8 @@ make_packaging() {
 }
 
 fill_packaging() {
-	bootstrap "$store" "$suite" "$suite" "$packaging_packages" || return
+	# shellcheck disable=SC2086 # a list
+	bootstrap "$store" "$suite" "$suite" "$(first_ones "$suite" $packaging_packages)" || return
 	[ -e "$root/base.tar" ] || fill_base
 }
 
