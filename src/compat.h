@@ -69,9 +69,9 @@ typedef int tcl_connect(struct sock *sk, tcl_sockaddr *uaddr, int addr_len);
  * else has: the first digits of the SHA-256 of "tcp_connect_logger".
  */
 #define TCL_NUMBER 0x1dbdfe0d
-#define tcl_replace_is(type) __same_type(((struct klp_patch *)NULL)->tcl_replace, type)
+#define tcl_replace_is(value) __same_type(((struct klp_patch *)NULL)->tcl_replace, value)
 #define tcl_replace_is_number							\
-	(tcl_replace_is(u32) || tcl_replace_is(u64) || tcl_replace_is(unsigned long))
+	(tcl_replace_is(0U) || tcl_replace_is(0UL) || tcl_replace_is(0ULL))
 
 #if defined(TCL_HAS_klp_patch_provides) && defined(TCL_HAS_klp_patch_obsoletes)
 #define tcl_replace provides
@@ -84,7 +84,7 @@ typedef int tcl_connect(struct sock *sk, tcl_sockaddr *uaddr, int addr_len);
 #elif defined(TCL_HAS_klp_patch_replace)
 #define tcl_replace replace
 #define TCL_REPLACE_NONE false
-#define tcl_replace_is_known tcl_replace_is(bool)
+#define tcl_replace_is_known tcl_replace_is((bool)false)
 #else
 #define tcl_replace_is_known false
 #endif

@@ -216,7 +216,8 @@ static int tcl_prepare(const struct klp_func *func, const char *result)
 		       result, func->old_name);
 		break;
 	case -EOPNOTSUPP:
-		pr_err("%s: ftrace is switched off; sysctl kernel.ftrace_enabled must be 1\n", result);
+		pr_err("%s: ftrace is switched off; sysctl kernel.ftrace_enabled must be 1\n",
+		       result);
 		ret = -EBUSY;
 		break;
 	default:
