@@ -98,14 +98,14 @@ suppressed="initial-upload-closes-no-bugs file-in-etc-modprobe.d
 reports_of_old=" newer-standards-version | unused-override |^N: [0-9]* hints overridden;|\
  package-supports-alternative-init-but-no-init\.d-script "
 
-# known TAG...: print the tags that this lintian knows. It rejects the others.
+# known TAG...: print the tags that are in /tmp/tags, because this lintian rejects others
 known() {
-	lintian-explain-tags --list-tags >/tmp/tags
 	printf '%s\n' "$@" | grep -Fx -f /tmp/tags
 }
 
 check_debs() {
 	lintian=$(lintian --version)
+	lintian-explain-tags --list-tags >/tmp/tags
 	# shellcheck disable=SC2086 # a list
 	linted=$(lintian -EI --pedantic --allow-root --fail-on none \
 		--suppress-tags "$(known $suppressed | paste -sd ,)" /tmp/deb/*.changes 2>&1)
