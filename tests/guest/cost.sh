@@ -134,6 +134,7 @@ preempted() {
 		skip "preempted: the time of other tasks is not the console's" "this kernel cannot change its preemption model"
 		return
 	fi 2>/dev/null
+	sleep 4	# twice the time of the last slow line
 	pids=
 	for _ in 1 2 3; do
 		while :; do :; done &
