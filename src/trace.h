@@ -2,8 +2,8 @@
 /* Copyright (C) 2026 tcp-connect-logger maintainers */
 /*
  * The trace event tcp_connect_logger:tcp_connect, for high volume, filters and
- * single fields. 5.10 and 6.1 accept no trace events from a module with the
- * livepatch taint (trace_module_has_bad_taint() in kernel/tracepoint.c). There
+ * single fields. Before 6.3, the kernel accepts no trace events from a module with
+ * the livepatch taint (trace_module_has_bad_taint() in kernel/tracepoint.c). There
  * the event does not exist and cannot be enabled.
  */
 #undef TRACE_SYSTEM
