@@ -191,8 +191,11 @@ count_instructions="-icount shift=0,sleep=off -smp 1"
 
 # Arguments for the kernel of every guest. QEMU translates code again for each address at which the
 # code runs. With randomized addresses, an exec takes six times as long, and an installation by DKMS
-# takes three times as long.
-kernel_arguments="console=ttyS0 no_timer_check norandmaps panic=-1 oops=panic"
+# takes three times as long. On a busy host, a guest may get no processor for a minute, and its clock
+# goes on: the kernel must not take that for a stall.
+kernel_arguments="console=ttyS0 no_timer_check norandmaps panic=-1 oops=panic
+	rcupdate.rcu_cpu_stall_timeout=300 watchdog_thresh=60 sysctl.kernel.hung_task_timeout_secs=600"
+kernel_arguments=$(echo $kernel_arguments)
 
 # Messages that the kernel prints when something is wrong.
 splat='BUG:|WARNING:|Oops|Call Trace|general protection|lockup|stall detected|self-detected stall|blocked for more than|KASAN|UBSAN|Kernel panic|possible .* locking|unreferenced object|refcount_t:'

@@ -306,14 +306,17 @@ use_guest() {
 	vmlinuz=$root/boot/vmlinuz-$kernel initrd=$root/boot/initrd.img-$kernel
 }
 
-# packages_for ARCHIVES DIRECTORY PACKAGE...: download the packages that apt would install in $root
+# packages_for ARCHIVES DIRECTORY PACKAGE...: download the packages that apt would install in $root.
+# Without NoLocking, apt would lock dpkg in $root, and fail while another job does the same.
 packages_for() {
 	archives=$1 debs=$2
 	shift 2
 	mkdir -p "$debs/partial"
 	apt_for "$archives" apt-get -y -o Dir::State::status="$root/var/lib/dpkg/status" \
-		-o Dir::Cache::archives="$debs" --no-install-recommends --download-only install "$@"
-	rm -r "$debs/partial" "$debs/lock"
+		-o Debug::NoLocking=true -o Dir::Cache::archives="$debs" \
+		--no-install-recommends --download-only install "$@" ||
+		die "cannot download $*"
+	rm -r "$debs/partial"
 }
 
 # debs_for SUITE DIRECTORY PACKAGE...: the same, from the suite's backports
