@@ -101,7 +101,7 @@ static_assert(tcl_replace_is_known,
 #define TCL_OBJECT_CALLBACKS(...)
 #define TCL_STATE_CALLBACKS
 #else
-#error "tcp-connect-logger does not know livepatch's callbacks here: look for a newer version"
+#error "tcp-connect-logger does not know how livepatch calls it back: look for a newer version"
 #endif
 
 /* The task's cgroup ID, like bpf_get_current_cgroup_id(); 0 without CONFIG_CGROUPS. */

@@ -226,26 +226,27 @@ static enum tcl_counter tcl_take_line(void)
 	return verdict;
 }
 
-/* Report the connections that were not logged for this reason since its last report. */
-static void tcl_report_reason(enum tcl_counter counter, u64 *reported, const char *reason)
+/* The number of connections that were not logged for this reason since the last report. */
+static u64 tcl_unreported(enum tcl_counter reason, u64 *reported)
 {
-	u64 suppressed = tcl_sum(counter);
+	u64 all = tcl_sum(reason), count = all - *reported;
 
-	if (suppressed == *reported)
-		return;
-
-	pr_warn("%llu connections not logged (%s)\n", suppressed - *reported, reason);
-	*reported = suppressed;
+	*reported = all;
+	return count;
 }
 
 static void tcl_report_suppressed(struct work_struct *work)
 {
 	static u64 over_limit, slow_console;
-	char limit[sizeof("rate_limit=4294967295")];
+	u64 count;
 
-	snprintf(limit, sizeof(limit), "rate_limit=%u", READ_ONCE(rate_limit));
-	tcl_report_reason(TCL_OVER_LIMIT, &over_limit, limit);
-	tcl_report_reason(TCL_SLOW_CONSOLE, &slow_console, "slow console");
+	count = tcl_unreported(TCL_OVER_LIMIT, &over_limit);
+	if (count)
+		pr_warn("%llu connections not logged (rate_limit=%u)\n", count,
+			READ_ONCE(rate_limit));
+	count = tcl_unreported(TCL_SLOW_CONSOLE, &slow_console);
+	if (count)
+		pr_warn("%llu connections not logged (slow console)\n", count);
 }
 
 static DECLARE_DELAYED_WORK(tcl_report, tcl_report_suppressed);

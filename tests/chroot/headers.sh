@@ -121,7 +121,7 @@ next_livepatch() {
 			'static assertion failed: "this version of tcp-connect-logger does not know which livepatches struct klp_patch replaces: look for a newer one"'
 	done
 	doctored "no callbacks" "$livepatch" "sed -i '/^struct klp_object {/,/^}/ s/.*callbacks;//'" \
-		'#error "tcp-connect-logger does not know livepatch'\\''s callbacks here: look for a newer version"'
+		'#error "tcp-connect-logger does not know how livepatch calls it back: look for a newer version"'
 }
 
 # code_of FUNCTION: print its instructions in the module
