@@ -10,7 +10,7 @@
 # where: bare
 # on: line
 # boot: instructions
-# payload: module connect cost
+# payload: module cost
 # arguments: /payload/tcp-connect-logger.ko
 
 # shellcheck source=tests/rig/lib.sh
@@ -103,55 +103,6 @@ slow_console() {
 	figure "cost, $(uname -r), slow console: $2 of 1000 lines are printed"
 }
 slow_console
-
-# At 600 baud, a line takes longer than a second. Without a limit, it does not count. With a limit,
-# a connection at once after it is not logged. A later one is, when twice the line's time is over.
-very_slow_console() {
-	insmod /payload/serial.ko baud=600
-	echo 0 >$rate_limit
-	echo 7 >/proc/sys/kernel/printk
-	/payload/connect blocking 198.51.100.1 9 >/dev/null
-	echo 1000 >$rate_limit
-	before=$(counters)
-	# shellcheck disable=SC2086 # words
-	for pause in 0 0 4; do
-		sleep $pause
-		/payload/connect blocking 198.51.100.1 9 >/dev/null
-		since $before
-	done >/tmp/slow
-	echo 4 >/proc/sys/kernel/printk
-	echo 1000000 >$rate_limit
-	rmmod serial
-	equals "a line takes longer than a second: the next one waits for twice that time" \
-		"1 1 0|2 1 1|3 2 1|" "$(tr '\n' '|' </tmp/slow)"
-}
-very_slow_console
-
-# Other tasks run while a task is preempted. Their time is not the console's.
-preempted() {
-	mount -t debugfs debugfs /sys/kernel/debug
-	if ! echo full >/sys/kernel/debug/sched/preempt; then
-		skip "preempted: the time of other tasks is not the console's" "this kernel cannot change its preemption model"
-		return
-	fi 2>/dev/null
-	sleep 4	# twice the time of the last slow line
-	pids=
-	for _ in 1 2 3; do
-		while :; do :; done &
-		pids="$pids $!"
-	done
-	before=$(counters)
-	# With the 50 that it makes first, these are 50000 connects.
-	# shellcheck disable=SC2086 # words
-	/payload/cost -n 49950 $v4 >/dev/null
-	# shellcheck disable=SC2086 # words
-	{
-		kill $pids
-		wait $pids
-		equals "preempted: the time of other tasks is not the console's" "50000 50000 0" "$(since $before)"
-	}
-}
-preempted
 
 echo 0 >$switch
 costs
