@@ -39,7 +39,7 @@ runs() {
 	[ ! -e $switch ] || echo 1 >$switch
 	status=0 limit=5
 	case $2 in *timeout*) limit=30 ;; esac
-	output=$(cd "$directory" && timeout -k 10 -s INT $limit sh -c "$2" 2>&1) || status=$?
+	output=$(cd "$directory" && timeout -k 120 -s INT $limit sh -c "$2" 2>&1) || status=$?
 	case $status in
 	0 | 124 | 130) ok "$1: $2" ;;
 	*) not_ok "$1: $2" "exit status $status

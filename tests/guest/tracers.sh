@@ -195,6 +195,15 @@ perf_script() {
 	perf script -i /tmp/data -F comm,event,trace | events_in
 }
 
+# "trace-cmd record" ends its reader at once when the script ends, even if it has not read anything.
+trace_cmd_extract() {
+	trace-cmd start -e tcp_connect_logger:tcp_connect
+	$1
+	trace-cmd stop
+	trace-cmd extract -o /tmp/data
+	trace-cmd reset
+}
+
 trace_cmd_report() {
 	trace-cmd report -i /tmp/data | events_in
 }
@@ -225,8 +234,7 @@ readers_of_the_event() {
 	chmod +x /tmp/three
 	load "$ko"
 	recorded "perf" "perf record -a -e tcp_connect_logger:tcp_connect -o /tmp/data" perf_script event_of
-	recorded "trace-cmd" "trace-cmd record -e tcp_connect_logger:tcp_connect -o /tmp/data" \
-		trace_cmd_report event_of
+	recorded "trace-cmd" trace_cmd_extract trace_cmd_report event_of
 	cat >/tmp/event.bt <<-"EOF"
 		tracepoint:tcp_connect_logger:tcp_connect
 		{
