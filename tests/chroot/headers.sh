@@ -94,7 +94,7 @@ change() {
 	for command in "$@"; do
 		before=$(cat "$livepatch")
 		sed -i "$command" "$livepatch"
-		fails "$test: $command changes livepatch.h" test "$before" = "$(cat "$livepatch")"
+		fails "$test: each command changes livepatch.h" test "$before" = "$(cat "$livepatch")"
 	done
 }
 
@@ -106,17 +106,17 @@ next_livepatch() {
 	sets ".replace = false"
 	change "replace_set" "$patch s/bool replace;/u32 replace_set;/"
 	sets ".replace_set = $number"
-	change "provides and obsoletes" "$patch s/bool replace;/u64 provides, obsoletes;/"
+	change "provides and obsoletes" "$patch s/bool replace;/u64 provides; u64 obsoletes;/"
 	sets ".provides = $number"
 	change "provides, obsoletes and callbacks of states" \
-		"$patch s/bool replace;/u32 provides;\n\tu32 obsoletes;/" \
+		"$patch s/bool replace;/u32 provides; u32 obsoletes;/" \
 		'/^struct klp_object {/,/^}/ s/.*callbacks;//' \
 		'/^struct klp_state {/,/^}/ s/void \*data;/struct { int (*pre_patch)(struct klp_patch *, struct klp_state *); void (*post_unpatch)(struct klp_patch *, struct klp_state *); } callbacks;/' \
 		's/^struct klp_object {/struct klp_patch;\n&/'
 	sets ".provides = $number" ".states = tcl_states"
 
 	for change in 's/bool replace;//' 's/bool replace;/int replace;/' 's/bool replace;/u32 provides;/' \
-		's/bool replace;/u32 *provides, *obsoletes;/'; do
+		's/bool replace;/u32 *provides; u32 *obsoletes;/'; do
 		doctored "another way to replace, $change" "$livepatch" "sed -i '$patch $change'" \
 			'static assertion failed: "this version of tcp-connect-logger does not know which livepatches struct klp_patch replaces: look for a newer one"'
 	done
