@@ -182,7 +182,7 @@ recorded() {
 	# shellcheck disable=SC2086 # words
 	$2 /tmp/three >/tmp/stdout 2>/tmp/stderr
 	expected=
-	while read -r pid to; do
+	while read -r pid result to; do
 		expected="$expected$($4 "$to")
 "
 	done </tmp/pids
@@ -228,7 +228,7 @@ readers_of_the_event() {
 		for to in 127.0.0.1 198.51.100.1 ::1; do
 			output=$(/payload/connect blocking $to 9)
 			output=${output#pid=}
-			echo "${output%% *} $to"
+			echo "${output%% *} ${output#*result=} $to"
 		done >/tmp/pids
 	EOF
 	chmod +x /tmp/three
