@@ -302,8 +302,9 @@ static struct klp_func tcl_ipv6_funcs[] = {
  * tcl_post_patch_ipv6() - return to the list what tcl_pre_patch() took out
  * @obj: ipv6
  *
- * Livepatch frees only what is in the list. The object must not count as patched,
- * because klp_check_stack_func() expects that all functions of such an object are.
+ * Livepatch frees only the functions in the list. Mark the object as not patched:
+ * klp_check_stack_func() relies on livepatch having patched each function of a
+ * patched object.
  */
 static void tcl_post_patch_ipv6(struct klp_object *obj)
 {

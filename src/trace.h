@@ -23,8 +23,8 @@
  * daddr holds an IPv4 address as a number, so that filters can compare it and hist
  * triggers can use it as a key: 10.0.0.1 is 0x0a000001. daddr6_hi and daddr6_lo
  * hold an IPv6 address as two numbers. sockaddr holds either kind of address, like
- * @to, as a struct sockaddr_in or sockaddr_in6. ret is what the original returned:
- * 0 if it sent a SYN, or a negative errno.
+ * @to, as a struct sockaddr_in or sockaddr_in6. ret holds the original's return
+ * value: 0 if it sent a SYN, or a negative errno.
  */
 TRACE_EVENT(tcp_connect,
 

@@ -242,7 +242,8 @@ reported_since_mark() {
 		awk '{ sum += $1 } END { print sum + 0 }'
 }
 
-# for_all_kinds: set up the network for all kinds of connections. In the payload, ipv6 is a module.
+# for_all_kinds: set up the network for all kinds of connections. If ipv6 is a module, the payload has
+# it, and this function loads it first.
 for_all_kinds() {
 	[ ! -e /payload/ipv6.ko ] || insmod /payload/ipv6.ko
 	echo 7 >/proc/sys/net/ipv4/tcp_fastopen	# fastopen-connect then waits for data
