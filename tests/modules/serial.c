@@ -3,14 +3,14 @@
 /*
  * serial - a console that is as slow as a serial port, at 115200 baud unless baud= says otherwise
  *
- * An emulated UART accepts everything at once. So this console waits for each character with
+ * An emulated UART accepts everything at once. So this console waits for its characters with
  * interrupts off, as univ8250_console_write() does for real hardware
  * (drivers/tty/serial/8250/8250_port.c).
  */
 #include <linux/console.h>
-#include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/nmi.h>
+#include <linux/timekeeping.h>
 
 static unsigned int baud = 115200;
 module_param(baud, uint, 0444);
@@ -18,17 +18,18 @@ MODULE_PARM_DESC(baud, "bits per second, at least 300; default 115200");
 
 static void serial_write(struct console *console, const char *text, unsigned int length)
 {
-	unsigned int time, step;
 	unsigned long flags;
+	unsigned int spin;
+	u64 end;
 
 	touch_nmi_watchdog();
 	local_irq_save(flags);
-	for (; length; length--)
-		/* Ten bits, with start and stop */
-		for (time = 10 * 1000000 / baud; time; time -= step) {
-			step = min(time, 1000U);
-			udelay(step);
-		}
+	/* Ten bits for each character, with start and stop */
+	end = ktime_get_mono_fast_ns() + (u64)length * (10 * NSEC_PER_SEC / baud);
+	/* Reading the clock is slow in an emulator: look at it once in a while. */
+	while (ktime_get_mono_fast_ns() < end)
+		for (spin = 0; spin < 1000; spin++)
+			barrier();
 	local_irq_restore(flags);
 }
 
