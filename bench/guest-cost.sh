@@ -85,18 +85,21 @@ stop_journald() {
 kept_journald() { journalctl -k -o cat | records; }
 
 start_event() {
-	takes_events || return
 	ours
+	load_event /payload/tcp-connect-logger.ko
 	echo 1 >$event/enable
 	consume cat $tracing/trace_pipe
 }
+stop_event() { echo 0 >$event/enable; }
 kept_event() { grep -c ' tcp_connect: ' $out; }
 
 start_hist() {
-	takes_events || return
 	ours
+	load_event /payload/tcp-connect-logger.ko
+	has_histograms || return
 	echo 'hist:keys=comm,daddr,dport' >$event/trigger
 }
+stop_hist() { echo '!hist:keys=comm,daddr,dport' >>$event/trigger; }
 kept_hist() { sed -n 's/^ *Hits: //p' $event/hist; }
 
 start_kprobe() { insmod /payload/kprobe.ko; }
@@ -177,8 +180,8 @@ stop() {
 		wait
 		;;
 	esac
-	[ ! -d $patch ] || unload tcp_connect_logger
 	! command -v "stop_$subject" >/dev/null || "stop_$subject"
+	[ ! -d $patch ] || unload tcp_connect_logger
 	consumer=
 	rm -f $out
 }

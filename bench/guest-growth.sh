@@ -31,6 +31,7 @@ for _ in $(seq "$1"); do
 	measure nothing
 done
 load /payload/tcp-connect-logger.ko
+load_event /payload/tcp-connect-logger.ko
 for _ in $(seq "$1"); do
 	measure off
 	echo 0 >$rate_limit
@@ -39,10 +40,8 @@ for _ in $(seq "$1"); do
 	echo 1000 >$rate_limit
 	measure limited
 	echo 0 >$switch
-	if takes_events; then
-		echo 1 >$event/enable
-		measure event
-		echo 0 >$event/enable
-	fi
+	echo 1 >$event/enable
+	measure event
+	echo 0 >$event/enable
 done
 echo end

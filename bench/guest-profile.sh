@@ -28,13 +28,12 @@ echo 4 >/proc/sys/kernel/printk
 sleep 45
 profile nothing
 load /payload/tcp-connect-logger.ko rate_limit=0
+load_event /payload/tcp-connect-logger.ko
 awk '$2 ~ /^[tTwW]$/ { print "symbol", $1, $3 }' /proc/kallsyms
 profile off
 echo 1 >$switch
 profile log
 echo 0 >$switch
-if takes_events; then
-	echo 1 >$event/enable
-	profile event
-fi
+echo 1 >$event/enable
+profile event
 echo end

@@ -34,6 +34,7 @@ struct sockaddr_unsized;
 #include <linux/compiler.h>
 #include <linux/ftrace.h>
 #include <linux/livepatch.h>
+#include <linux/rcupdate.h>
 #include <linux/socket.h>
 #include <net/sock.h>
 #include <net/tcp.h>
@@ -108,7 +109,13 @@ static_assert(tcl_replace_is_known,
 static inline u64 tcl_cgroup_id(struct task_struct *task)
 {
 #ifdef CONFIG_CGROUPS
-	return cgroup_id(task_dfl_cgroup(task));
+	u64 id;
+
+	/* As task_dfl_cgroup(), but rcu_read_lock() would take 22 instructions more. */
+	rcu_read_lock_sched_notrace();
+	id = cgroup_id(rcu_dereference_sched(task->cgroups)->dfl_cgrp);
+	rcu_read_unlock_sched_notrace();
+	return id;
 #else
 	return 0;
 #endif

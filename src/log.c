@@ -6,7 +6,7 @@
  * While /sys/kernel/tcp_connect_logger/enabled is 1, each connection is logged
  * as a line in the kernel log, up to rate_limit lines per second. Counters next
  * to this switch say how many connections were seen, logged and suppressed.
- * The trace event is independent of the switch: it fires while it is enabled.
+ * The tracepoint is independent of the switch: it fires while anybody uses it.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -17,6 +17,7 @@
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/kobject.h>
+#include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
@@ -28,8 +29,15 @@
 #include "comm.h"
 #include "log.h"
 
-#define CREATE_TRACE_POINTS
-#include "trace.h"
+/*
+ * The tracepoint. The trace event is in a module of its own (event.c), which
+ * attaches to it. modprobe loads that module after this one.
+ */
+DEFINE_TRACE(tcp_connect,
+	     TP_PROTO(struct sock *sk, const struct sockaddr *to, int ret),
+	     TP_ARGS(sk, to, ret));
+EXPORT_TRACEPOINT_SYMBOL_GPL(tcp_connect);
+MODULE_SOFTDEP("post: tcp_connect_logger_event");
 
 /* ---- The switch ---- */
 

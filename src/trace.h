@@ -2,9 +2,7 @@
 /* Copyright (C) 2026 tcp-connect-logger maintainers */
 /*
  * The trace event tcp_connect_logger:tcp_connect, for high volume, filters and
- * single fields. Before 6.3, the kernel accepts no trace events from a module with
- * the livepatch taint (trace_module_has_bad_taint() in kernel/tracepoint.c). There
- * the event does not exist and cannot be enabled.
+ * single fields. log.c defines its tracepoint, and event.c the event itself.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM tcp_connect_logger
@@ -18,6 +16,9 @@
 #include <linux/sched.h>
 #include <linux/socket.h>
 #include <linux/tracepoint.h>
+
+/* A number, because 5.10 copies this text to the event's format. */
+#define TCL_SOCKADDR_SIZE	28
 
 /*
  * daddr holds an IPv4 address as a number, so that filters can compare it and hist
@@ -46,7 +47,7 @@ TRACE_EVENT(tcp_connect,
 		__field(unsigned int, netns)
 		__field(int, ret)
 		__array(char, comm, TASK_COMM_LEN)
-		__array(u8, sockaddr, sizeof(struct sockaddr_in6))
+		__array(u8, sockaddr, TCL_SOCKADDR_SIZE)
 	),
 
 	TP_fast_assign(
@@ -70,7 +71,7 @@ TRACE_EVENT(tcp_connect,
 			__entry->daddr6_hi = 0;
 			__entry->daddr6_lo = 0;
 			/* Do not copy sin_zero: it may hold anything. */
-			memset(__entry->sockaddr, 0, sizeof(struct sockaddr_in6));
+			memset(__entry->sockaddr, 0, sizeof(__entry->sockaddr));
 			memcpy(__entry->sockaddr, in, offsetofend(struct sockaddr_in, sin_addr));
 		}
 		__entry->pid = task_tgid_nr(current);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 tcp-connect-logger maintainers
 /*
- * bpf - count, redirect or deny with a BPF program
+ * bpf - count, redirect or deny with a BPF program, or count with perf
  *
  *	bpf fentry|fexit FUNCTION		count the calls of a kernel function
  *	bpf raw TRACEPOINT			count the hits of a raw tracepoint whose arguments
  *						are a struct sock and a struct sockaddr
+ *	bpf event ID				count the hits of the trace event with this ID on CPU 0
+ *	bpf perf ID				the same without a BPF program
  *	bpf connect4|connect6 CGROUP ADDRESS PORT
  *						redirect the connections of a cgroup to ADDRESS
  *	bpf deny4|deny6 CGROUP			deny the connections of a cgroup
@@ -15,18 +17,22 @@
  *
  *	on	attach, and print "on" or the error
  *	off	detach, and print "off"
- *	count	print how often the BPF program ran since the last count
+ *	count	print how often the BPF program ran, or perf counted, since the last count
  *	last	print the arguments of the last hit of the raw tracepoint: the family of the socket,
  *		the address and the port
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/perf_event.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* __sk_common.skc_family in struct sock (net/sock.h) */
@@ -123,6 +129,8 @@ static const struct kind {
 	{ "fentry", BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, 1, 0 },
 	{ "fexit", BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT, 1, 0 },
 	{ "raw", BPF_PROG_TYPE_RAW_TRACEPOINT, 0, 1, 0 },
+	{ "event", BPF_PROG_TYPE_TRACEPOINT, 0, 1, 0 },
+	{ "perf", BPF_PROG_TYPE_UNSPEC, 0, 1, 0 },	/* no program */
 	{ "connect4", BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT, 3, 1 },
 	{ "connect6", BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET6_CONNECT, 3, 1 },
 	{ "deny4", BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT, 1, 0 },
@@ -166,12 +174,33 @@ static int load(const struct kind *kind, const char *function)
 	return bpf_prog_load(kind->program, "rig", "GPL", insns, size, &opts);
 }
 
-/* Attach the program to a function, a tracepoint or a cgroup. Closing the result detaches it. */
+/* Open perf's event for all processes on CPU 0. */
+static int open_event(const char *id)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_TRACEPOINT,
+		.size = sizeof(attr),
+		.config = strtoul(id, NULL, 10),
+		.sample_period = 1,
+	};
+	int event = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+
+	return event < 0 ? -errno : event;
+}
+
+/* Attach the program to a function, a tracepoint, an event or a cgroup. Closing the result detaches it. */
 static int attach(const struct kind *kind, const char *to, int program)
 {
 	int cgroup, link;
 
 	switch (kind->program) {
+	case BPF_PROG_TYPE_UNSPEC:
+		return open_event(to);
+	case BPF_PROG_TYPE_TRACEPOINT:
+		link = open_event(to);
+		if (link >= 0 && ioctl(link, PERF_EVENT_IOC_SET_BPF, program))
+			die(to);
+		return link;
 	case BPF_PROG_TYPE_TRACING:
 		return bpf_raw_tracepoint_open(NULL, program);
 	case BPF_PROG_TYPE_RAW_TRACEPOINT:
@@ -184,6 +213,28 @@ static int attach(const struct kind *kind, const char *to, int program)
 		close(cgroup);
 		return link;
 	}
+}
+
+/* The number since the last count */
+static unsigned long long count(const struct kind *kind, int link)
+{
+	unsigned long long events;
+	struct seen seen;
+	int first = 0;
+
+	if (kind->program == BPF_PROG_TYPE_UNSPEC) {
+		if (read(link, &events, sizeof(events)) != sizeof(events) ||
+		    ioctl(link, PERF_EVENT_IOC_RESET, 0))
+			die("count");
+		return events;
+	}
+	if (bpf_map_lookup_elem(array, &first, &seen))
+		die("count");
+	events = seen.runs;
+	seen.runs = 0;
+	if (bpf_map_update_elem(array, &first, &seen, BPF_ANY))
+		die("count");
+	return events;
 }
 
 static void print_last(const struct seen *seen)
@@ -216,9 +267,11 @@ int main(int argc, char **argv)
 	while (fgets(line, sizeof(line), stdin)) {
 		if (!strcmp(line, "on\n")) {
 			/* Before 5.12, a program can be attached only once, so load it again. */
-			program = load(kind, argv[2]);
-			if (program < 0)
-				die("program");
+			if (kind->program != BPF_PROG_TYPE_UNSPEC) {
+				program = load(kind, argv[2]);
+				if (program < 0)
+					die("program");
+			}
 			link = attach(kind, argv[2], program);
 			puts(link < 0 ? strerror(-link) : "on");
 		} else if (!strcmp(line, "off\n")) {
@@ -226,12 +279,7 @@ int main(int argc, char **argv)
 			close(program);
 			puts("off");
 		} else if (!strcmp(line, "count\n")) {
-			if (bpf_map_lookup_elem(array, &first, &seen))
-				die("count");
-			printf("%llu\n", seen.runs);
-			seen.runs = 0;
-			if (bpf_map_update_elem(array, &first, &seen, BPF_ANY))
-				die("count");
+			printf("%llu\n", count(kind, link));
 		} else if (!strcmp(line, "last\n")) {
 			if (bpf_map_lookup_elem(array, &first, &seen))
 				die("last");

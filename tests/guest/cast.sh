@@ -47,6 +47,7 @@ export TERM=xterm LC_ALL=C.UTF-8
 	unpack tcp-connect-logger-dkms
 	unpack tcp-connect-logger
 	load /payload/tcp-connect-logger.ko
+	load_event /payload/tcp-connect-logger.ko
 	mkdir -p /tmp/www
 	echo "a page" >/tmp/www/index.html
 	busybox httpd -p 80 -h /tmp/www

@@ -57,9 +57,9 @@ all_run() {
 	equals "$1: there are examples" 1 $((count > 5))
 }
 
-# Put the module where modprobe finds it
+# Put the modules where modprobe finds it
 mkdir -p "/lib/modules/$(uname -r)/extra"
-cp /payload/tcp-connect-logger.ko "/lib/modules/$(uname -r)/extra"
+cp /payload/tcp-connect-logger.ko /payload/tcp-connect-logger-event.ko "/lib/modules/$(uname -r)/extra"
 depmod
 
 {

@@ -115,6 +115,7 @@ flood_of_events() {
 	await 60 waits_for_more $reader
 	kill $reader
 	wait $reader
+	echo 0 >$event/enable
 	events=$(grep -c ' tcp_connect: ' /tmp/pipe)
 	lost=$(sed -n 's/.*\[LOST \([0-9]*\) EVENTS\].*/\1/p' /tmp/pipe | awk '{ sum += $1 } END { print sum + 0 }')
 	figure "flood of events: $events read, $lost lost"
@@ -125,7 +126,8 @@ flood_of_events() {
 
 load "$ko" || exit
 flood_of_lines
-[ ! -e $event ] || flood_of_events
+load_event "$ko"
+flood_of_events
 succeeds "flood: unload" unload tcp_connect_logger
 nothing_left "flood"
 echo end

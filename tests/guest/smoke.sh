@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 tcp-connect-logger maintainers
 #
-# smoke.sh KO - the module loads, logs one line, and unloads
+# smoke.sh KO - the modules load, make one line and one event, and unload
 #
 # where: bare
 # on: every
@@ -21,6 +21,11 @@ succeeds "smoke: load" load "$1" enabled=1
 mark
 connection blocking 127.0.0.1 9
 equals "smoke: one line" "$(record "$pid" 0 connect 127.0.0.1 9)" "$(log)"
+succeeds "smoke: load the event" load_event "$1"
+echo 1 >$event/enable
+connection blocking 127.0.0.1 9
+equals "smoke: one event" "$(event_of 127.0.0.1)" "$(events_in <$tracing/trace)"
+echo 0 >$event/enable
 succeeds "smoke: unload" unload tcp_connect_logger
 nothing_left "smoke: unloaded"
 mark

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 tcp-connect-logger maintainers
 #
-# storm.sh KO ROUNDS - rounds of load, enable, disable and unload, while other processes connect at
-# full speed and flip the switch
+# storm.sh KO ROUNDS - rounds of load, enable, disable and unload, also of the trace event, while
+# other processes connect at full speed and flip the switch
 #
 # A round waits until the next full second twice: then klp_transition_work_fn() in
 # kernel/livepatch, which runs once a second, checks whether the last tasks are patched.
@@ -48,7 +48,8 @@ flip() {
 # round: other processes may change the switch meanwhile. The log is saved before its buffer is full.
 round() {
 	insmod "$ko" && dmesg -r -c >>/tmp/log && soon transition_over $patch && flip 1 && flip 0 &&
-		echo 0 >$patch/enabled && soon test ! -e $patch && rmmod tcp_connect_logger
+		load_event "$ko" && echo 1 >$event/enable && echo 0 >$event/enable &&
+		rmmod tcp_connect_logger_event && echo 0 >$patch/enabled && soon test ! -e $patch && rmmod tcp_connect_logger
 }
 
 # storm NAME ROUNDS: stop at the first round that fails

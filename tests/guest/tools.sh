@@ -614,6 +614,7 @@ unpack tcp-connect-logger
 
 starts early tcp-connect-logger follow
 load "$ko"
+load_event "$ko"
 equals "not loaded: follow warns" \
 	"tcp-connect-logger: the livepatch is not active; see: tcp-connect-logger status" "$(head -n 1 /tmp/early.err)"
 starts off tcp-connect-logger follow

@@ -221,7 +221,7 @@ number_of() {
 	echo "$pid connect $* 9"
 }
 
-# Tools that read the trace event, on kernels that accept it.
+# Tools that read the trace event.
 readers_of_the_event() {
 	cat >/tmp/three <<-"EOF"
 		#!/bin/sh
@@ -233,6 +233,7 @@ readers_of_the_event() {
 	EOF
 	chmod +x /tmp/three
 	load "$ko"
+	load_event "$ko"
 	recorded "perf" "perf record -a -e tcp_connect_logger:tcp_connect -o /tmp/data" perf_script event_of
 	recorded "trace-cmd" trace_cmd_extract trace_cmd_report event_of
 	cat >/tmp/event.bt <<-"EOF"
@@ -247,7 +248,7 @@ readers_of_the_event() {
 }
 
 tracer=
-! takes_events || readers_of_the_event
+readers_of_the_event
 peers
 scenario "bpftrace's fentry" bpftrace -e 'kfunc:tcp_v4_connect { printf("%d %s\n", pid, comm); }'
 scenario "bpftrace's fexit" bpftrace -e 'kretfunc:tcp_v4_connect { printf("%d %s\n", pid, comm); }'

@@ -12,6 +12,7 @@ livepatches=/sys/kernel/livepatch
 patch=$livepatches/tcp_connect_logger
 tracing=/sys/kernel/tracing
 event=$tracing/events/tcp_connect_logger/tcp_connect
+event_module=/sys/module/tcp_connect_logger_event
 
 note() {
 	echo "# $*"
@@ -191,7 +192,7 @@ stop_at_point() {
 # nothing_left NAME: check that nothing of the module is left in the kernel
 nothing_left() {
 	equals "$1: nothing of the module is left" "" \
-		"$(ls -d /sys/module/tcp_connect_logger ${switch%/*} $patch 2>/dev/null)"
+		"$(ls -d /sys/module/tcp_connect_logger* ${switch%/*} $patch $event 2>/dev/null)"
 }
 
 # mark: log() prints only lines of the kernel's log after this mark
@@ -250,11 +251,14 @@ for_all_kinds() {
 	ip route add 203.0.113.0/24 dev lo	# nobody answers from this network
 }
 
-# takes_events: true if the kernel accepts trace events from a livepatch
-takes_events() {
-	case $(uname -r) in
-	5.10.* | 6.1.*) return 1 ;;
-	esac
+# has_histograms: true if the kernel has hist triggers (CONFIG_HIST_TRIGGERS), but Debian's 5.10 does not
+has_histograms() {
+	[ -e $event/hist ]
+}
+
+# load_event FILE: load the module of the trace event that belongs to this livepatch
+load_event() {
+	insmod "${1%.ko}-event.ko"
 }
 
 # enter_cgroup: move this shell and its children to a new cgroup; leave_cgroup: move it back to
@@ -404,8 +408,11 @@ load() {
 	insmod "$@" && wait_until 60 transition_over "$livepatches/$loaded"
 }
 
-# unload MODULE: unload the module. If it is an active livepatch, disable it first.
+# unload MODULE: unload the module. If it is an active livepatch, disable it first. If it is ours,
+# remove the module of the trace event before it.
 unload() {
+	[ "$1" != tcp_connect_logger ] || [ ! -e $event_module ] ||
+		wait_until 20 rmmod tcp_connect_logger_event || return
 	[ ! -d "$livepatches/$1" ] || disable_patch "$livepatches/$1"
 	wait_until 20 rmmod "$1"
 }
