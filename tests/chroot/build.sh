@@ -52,8 +52,10 @@ tcp-connect-logger: kernel $1 cannot be patched, and its module refuses to load:
 # refuses NAME: check that the module for this kernel is the one that refuses to load
 refuses() {
 	equals "$1: its module is no livepatch" "" "$(modinfo -F livepatch "$(module_of "$1")")"
-	matches "$1: the module's description says so" "Not the livepatch,*" \
-		"$(modinfo -F description "$(module_of "$1")")"
+	for module in tcp-connect-logger tcp-connect-logger-event; do
+		matches "$1: the description of $module says so" "Not the livepatch,*" \
+			"$(modinfo -F description "$(module_of "$1" $module)")"
+	done
 }
 
 # hooks NAME REASON: run the hooks that run when the headers and the kernel are installed. DKMS's
@@ -129,14 +131,39 @@ module() {
 	matches "$kernel: parameters" "enabled:*(0 or 1)
 rate_limit:*(uint)" "$(modinfo -F parm "$file" | sort)"
 	ko=/payload/$kernel/tcp-connect-logger.ko
-	case $file in
-	*.xz) xz -dc "$file" ;;
-	*) cat "$file" ;;
-	esac >"$ko"
+	content_of "$file" >"$ko"
+	event
 	disassembly
 	# For make matrix: the version of DKMS, and the compiler, whose name is in the module
 	echo "$(dpkg-query -Wf '${source:Upstream-Version}' dkms);$(readelf -p .comment "$ko" |
 		sed -n 's/.*GCC: ([^)]*) \([0-9.]*\).*/gcc \1/p' | head -n 1)" >"/payload/$kernel/built"
+}
+
+# content_of FILE: print the content of a module's file
+content_of() {
+	case $1 in
+	*.xz) xz -dc "$1" ;;
+	*) cat "$1" ;;
+	esac
+}
+
+# event: check the module of the trace event
+event() {
+	file=$(module_of "$kernel" tcp-connect-logger-event)
+	name="$kernel: event"
+	is_signed "$name" "$file"
+	equals "$name: name" tcp_connect_logger_event "$(modinfo -F name "$file")"
+	equals "$name: version" "$version" "$(modinfo -F version "$file")"
+	equals "$name: it is no livepatch" "" "$(modinfo -F livepatch "$file")"
+	equals "$name: it needs the livepatch" tcp_connect_logger "$(modinfo -F depends "$file" | tr - _)"
+	matches "$name: description" "?*" "$(modinfo -F description "$file")"
+	matches "$name: author" "?*" "$(modinfo -F author "$file")"
+	content_of "$file" >"/payload/$kernel/tcp-connect-logger-event.ko"
+	equals "$name: modprobe loads it after the livepatch" "tcp_connect_logger tcp_connect_logger_event" \
+		"$(modprobe -S "$kernel" --show-depends tcp_connect_logger | sed 's!.*/!!; s/\.ko.*//; s/-/_/g' | uniq | xargs)"
+	# The version of the iterator's symbol depends on the tracepoint's arguments.
+	equals "$name: the kernel compares the arguments of the tracepoint" __traceiter_tcp_connect \
+		"$(modprobe --dump-modversions "$file" | grep -o __traceiter_tcp_connect)"
 }
 
 # disassembly: check how the replacement functions in the module reach the originals. Older versions

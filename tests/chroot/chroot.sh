@@ -82,9 +82,10 @@ restore() {
 	build clean >/dev/null
 }
 
-# module_of KERNEL: print the file of the module, which may be compressed
+# module_of KERNEL [MODULE]: print the file of the livepatch, or of another module. It may be
+# compressed.
 module_of() {
-	echo "/lib/modules/$1/updates/dkms"/*
+	echo "/lib/modules/$1/updates/dkms/${2-tcp-connect-logger}".ko*
 }
 
 # dkms_status: print the output of "dkms status" in one format, because the format has changed

@@ -24,7 +24,7 @@ initramfs() {
 
 # ours_in_initramfs: list the files that would load the module in the initramfs
 ours_in_initramfs() {
-	lsinitrd "$image" | grep -o -e 'modules-load.d/tcp-connect-logger.*' -e 'tcp-connect-logger\.ko.*'
+	lsinitrd "$image" | grep -o -e 'modules-load.d/tcp-connect-logger.*' -e 'tcp-connect-logger[-a-z]*\.ko.*'
 }
 
 one_kernel
@@ -42,7 +42,8 @@ equals "package: the initramfs has nothing of the package" "" "$(ours_in_initram
 mv /usr/lib/dracut/dracut.conf.d/50-tcp-connect-logger.conf /usr/lib/dracut/modules.d/99tcp-connect-logger /tmp
 initramfs "without the files for dracut"
 equals "without the files for dracut: the initramfs loads the module" \
-	"modules-load.d/tcp-connect-logger.conf tcp-connect-logger.ko" "$(ours_in_initramfs | sort | xargs | sed 's/\.ko\.[a-z]*$/.ko/')"
+	"modules-load.d/tcp-connect-logger.conf tcp-connect-logger-event.ko tcp-connect-logger.ko" \
+	"$(ours_in_initramfs | sed 's/\.ko\..*/.ko/' | LC_ALL=C sort | xargs)"
 mv /tmp/50-tcp-connect-logger.conf /usr/lib/dracut/dracut.conf.d
 mv /tmp/99tcp-connect-logger /usr/lib/dracut/modules.d
 for step in "install --reinstall /payload/tcp-connect-logger-dkms_*.deb" "purge tcp-connect-logger-dkms"; do

@@ -19,16 +19,18 @@ tree=/var/lib/dkms
 maintain=/usr/libexec/tcp-connect-logger/maintain
 removed=6.99.5-removed
 
-# built: if DKMS has built a module for $kernel, print what it is: "livepatch", "refuses" or "broken"
+# built: if DKMS has built modules for $kernel, print what they are: "livepatch", "refuses" or "broken"
 built() {
-	for module in "$tree/tcp-connect-logger/$version/$kernel"/*/module/*.ko*; do
-		[ -f "$module" ] || continue
-		case $(modinfo -F version "$module" 2>/dev/null),$(modinfo -F livepatch "$module" 2>/dev/null) in
-		"$version,Y") echo livepatch ;;
-		"$version,") echo refuses ;;
-		*) echo broken ;;
-		esac
-	done
+	dir=$(echo "$tree/tcp-connect-logger/$version/$kernel"/*/module)
+	[ -d "$dir" ] || return
+	case $(for module in "$dir"/tcp-connect-logger.ko* "$dir"/tcp-connect-logger-event.ko*; do
+		modinfo -F version "$module"
+		modinfo -F livepatch "$module"
+	done 2>/dev/null | xargs) in
+	"$version Y $version") echo livepatch ;;
+	"$version $version") echo refuses ;;
+	*) echo broken ;;
+	esac
 }
 
 # autoinstall NAME: the failure is over, so DKMS builds and installs the livepatch

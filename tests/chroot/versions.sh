@@ -15,6 +15,8 @@ is() {
 $3}" | sort)" "$(dkms_status)"
 	equals "$1: version in modinfo" "$2 Y" "$(modinfo -k "$kernel" -F version tcp_connect_logger) \
 $(modinfo -k "$kernel" -F livepatch tcp_connect_logger)"
+	equals "$1: version of the event in modinfo" "$2" \
+		"$(modinfo -k "$kernel" -F version tcp_connect_logger_event)"
 	equals "$1: /usr/src has only the package's source" "/usr/src/tcp-connect-logger-$(
 		dpkg-query -Wf '${source:Upstream-Version}' tcp-connect-logger-dkms 2>/dev/null ||
 			rpm -q --qf '%{VERSION}\n' tcp-connect-logger-dkms

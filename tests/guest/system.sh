@@ -42,6 +42,7 @@ loaded() {
 	udevadm settle
 	equals "$1: the loaded version" "${2:-$version}" "$(cat /sys/module/tcp_connect_logger/version)"
 	equals "$1: the patch is enabled" 1 "$(cat $patch/enabled)"
+	succeeds "$1: the trace event is there" test -e $event
 	equals "$1: the switch belongs to root and adm" "root:adm 664" "$(stat -c '%U:%G %a' $switch)"
 }
 
@@ -74,8 +75,10 @@ in_dkms() {
 	equals "$step: dkms status" "$(printf "tcp-connect-logger/$version, %s, x86_64: installed\n" "$@")" \
 		"$(dkms_status | sort -V)"
 	for in_dkms in "$@"; do
-		equals "$step: modinfo finds the module for $in_dkms" "$version" \
-			"$(modinfo -k "$in_dkms" -F version tcp_connect_logger)"
+		for module in tcp_connect_logger tcp_connect_logger_event; do
+			equals "$step: modinfo finds $module for $in_dkms" "$version" \
+				"$(modinfo -k "$in_dkms" -F version $module)"
+		done
 	done
 }
 
@@ -83,15 +86,11 @@ not_in_dkms() {
 	equals "$1: dkms status" "" "$(dkms_status)"
 	equals "$1: /usr/src has no source of ours" "" "$(ls -d /usr/src/tcp-connect-logger-* 2>/dev/null)"
 	fails "$1: modinfo does not find the module" modinfo tcp_connect_logger
+	fails "$1: modinfo does not find the event's module" modinfo tcp_connect_logger_event
 }
 
-# What "status" shows for the trace event while nobody uses it
-# shellcheck disable=SC2034 # for scripts that source this
-if takes_events; then
-	event_state=off event_line="tcp_connect_logger:tcp_connect, off"
-else
-	event_state=none event_line="none: this kernel does not accept trace events from a livepatch"
-fi
+# What "status" shows for the trace event: nobody uses it
+event_line="tcp_connect_logger:tcp_connect, off"
 
 # status_is NAME STATUS MODULE LIVEPATCH LOGGING [KERNEL [PACKAGE]]: check the exit status and the
 # exact output of "status", except the values of the counters
