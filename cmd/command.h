@@ -22,6 +22,9 @@
 /** define MODULE - name of the kernel module and of its livepatch */
 #define MODULE	"tcp_connect_logger"
 
+/** define EVENT_MODULE - name of the kernel module that has the trace event */
+#define EVENT_MODULE	MODULE "_event"
+
 /* Exit statuses; see tcp-connect-logger(8) */
 enum exit_status {
 	EXIT_OK = 0,

@@ -25,10 +25,17 @@
 #include <unistd.h>
 
 #include "environment.h"
+#include "event.h"
 #include "load.h"
 #include "state.h"
 
 #define LOCK	"/run/" NAME ".lock"
+
+/*
+ * How long to wait until nobody uses the trace event, in seconds. The kernel releases a BPF program
+ * a moment after its process has ended. Others may use the event for days.
+ */
+#define EVENT_TIMEOUT	3
 
 static int timeout;	/* in seconds */
 
@@ -336,6 +343,68 @@ static struct loading load_file(const char *file, const char *options)
 	return loading;
 }
 
+/* Returns the file of the event's module that belongs to this file of the livepatch's module. */
+static char *event_beside(const char *file)
+{
+	const char *suffix = strstr(file, NAME ".ko");
+
+	if (!suffix)
+		return NULL;
+	suffix += strlen(NAME);
+	return format_text("%.*s-event%s", (int)(suffix - file), file, suffix);
+}
+
+/*
+ * Load the module of the trace event: @file, or if it is NULL, the installed one, as modprobe
+ * would. The livepatch logs without the event, too, so a failure is only reported.
+ */
+static void load_event(const char *file)
+{
+	struct installed installed = { };
+	struct kmod_ctx *other = kmod_new(NULL, NULL);
+	struct kmod_module *event = NULL;
+	struct kmod_list *found = NULL;
+	char *why, *advice = NULL;
+	int ret = -ENOMEM;
+
+	if (!other)
+		return;
+	kmod_set_log_priority(other, 0);
+	if (file) {
+		ret = kmod_module_new_from_path(other, file, &event);
+		if (!ret)
+			ret = kmod_module_insert_module(event, 0, "");
+	} else if (kmod_module_new_from_lookup(other, EVENT_MODULE, &found) >= 0 && found) {
+		event = kmod_module_get_module(found);
+		kmod_module_unref_list(found);
+		ret = kmod_module_probe_insert_module(event, KMOD_PROBE_APPLY_BLACKLIST_ALL, NULL,
+						      NULL, NULL, NULL);
+	} else {
+		ret = -ENOENT;
+	}
+	if (ret < 0 && ret != -EEXIST) {
+		if (event)
+			installed_read(&installed, event);
+		why = installed.path ? why_kernel_refused(&installed, -ret, &advice) :
+				       copy_text("the module " EVENT_MODULE " is not installed");
+		pr_err("the livepatch has no trace event: %s.%s%s", why, advice ? " " : "",
+		       advice ?: "");
+		free(why);
+		free(advice);
+		installed_free(&installed);
+	}
+	if (event)
+		kmod_module_unref(event);
+	kmod_unref(other);
+}
+
+/* Load the module of the trace event, unless it is loaded. */
+static void add_event(const struct state *state)
+{
+	if (state->event == IS_ABSENT && state->installed_event.path)
+		load_event(NULL);
+}
+
 static void complain_not_loaded(const struct state *state, int error)
 {
 	char *advice, *why;
@@ -437,19 +506,31 @@ static bool patch_gone(void)
 	return is_there(PATCH) == 0;
 }
 
-static bool module_gone(void)
+static void remove_module(const char *name)
 {
 	struct kmod_ctx *any = context ?: kmod_new(NULL, NULL);
 	struct kmod_module *loaded;
 
-	if (any && !kmod_module_new_from_name(any, MODULE, &loaded)) {
+	if (any && !kmod_module_new_from_name(any, name, &loaded)) {
 		kmod_set_log_priority(any, 0);
 		kmod_module_remove_module(loaded, 0);
 		kmod_module_unref(loaded);
 	}
 	if (!context)
 		kmod_unref(any);
+}
+
+static bool module_gone(void)
+{
+	remove_module(MODULE);
 	return is_there(SYS_MODULE) == 0;
+}
+
+static bool event_gone(void)
+{
+	if (is_there(SYS_EVENT_MODULE) == 1)
+		remove_module(EVENT_MODULE);
+	return is_there(SYS_EVENT_MODULE) == 0;
 }
 
 /*
@@ -507,8 +588,21 @@ static int stalled(const char *tasks, const struct names *others, bool quiet)
 	return EXIT_STALLED;
 }
 
+/* Print who uses the trace event, so that nothing was done. */
+static void complain_of_users(void)
+{
+	struct names found = event_users();
+	char *who = names_join(&found), *why;
+
+	why = format_text("the trace event is in use: %s", who);
+	pr_refusal(why, "End that use first.");
+	free(why);
+	free(who);
+	names_free(&found);
+}
+
 /* Returns the exit status. Prints the reason for a failure unless @quiet. */
-static int unload(bool quiet)
+static int unload_livepatch(bool quiet)
 {
 	double deadline = now() + timeout;
 	struct names others = { }, patches;
@@ -563,6 +657,33 @@ static int unload(bool quiet)
 	}
 }
 
+/*
+ * Unload the module of the trace event first: nobody can begin to use the event meanwhile. If the
+ * livepatch stays, load the event again, from @event or, if that is NULL, the installed one.
+ * Returns the exit status. Prints the reason for a failure unless @quiet.
+ */
+static int unload(const char *event, bool quiet)
+{
+	bool had_event = is_there(SYS_EVENT_MODULE) == 1;
+	double wait = timeout < EVENT_TIMEOUT ? timeout : EVENT_TIMEOUT;
+	int ret;
+
+	switch (until(event_gone, now() + wait, true)) {
+	case REACHED:
+		break;
+	case INTERRUPTED:
+		return give_up();
+	default:
+		if (!quiet)
+			complain_of_users();
+		return EXIT_FAILED;
+	}
+	ret = unload_livepatch(quiet);
+	if (ret && had_event && is_there(PATCH) == 1)
+		load_event(event);
+	return ret;
+}
+
 /* ---- The verbs ---- */
 
 /* Returns true, and prints why, if the state is unknown. The caller must not do anything then. */
@@ -591,6 +712,9 @@ static int load(void)
 	if (state.loaded) {
 		pr_info("version %s is loaded already, %s.", state.version ?: "unknown",
 			state_logging(&state));
+		state_read_installed(&state);
+		if (state_is_current(&state))
+			add_event(&state);
 		if (state.patch != ENABLED)
 			pr_info("the livepatch is %s.", is);
 		ret = EXIT_OK;
@@ -619,7 +743,9 @@ static int load(void)
 	}
 	tasks = loading.stalled ? holders() : NULL;
 	if (tasks)
-		unload(true);
+		unload(NULL, true);
+	else
+		load_event(NULL);
 
 	/* Report what sysfs shows now. */
 	state_free(&state);
@@ -682,7 +808,7 @@ int do_unload(const struct load_options *options)
 		why = why_not_remove(&state);
 		if (why)
 			pr_refusal(why, NULL);
-		ret = why ? EXIT_FAILED : unload(false);
+		ret = why ? EXIT_FAILED : unload(NULL, false);
 		free(why);
 	}
 	state_free(&state);
@@ -733,6 +859,7 @@ static int keep(const struct state *state)
 	int ret = EXIT_OK;
 
 	pr_info("version %s is loaded already, and is what is installed.", state->version);
+	add_event(state);
 	if (open_module())
 		wanted = last_option(kmod_module_get_options(module), "rate_limit=");
 	if (wanted && before && strcmp(wanted, before)) {
@@ -749,8 +876,11 @@ static int keep(const struct state *state)
 	return ret;
 }
 
-/* The installed module did not load. Load @file instead, if any. Returns the exit status. */
-static int fall_back(const char *file, const char *option)
+/*
+ * The installed module did not load. Load @file instead, if any, and @event or, if that is NULL,
+ * the installed event. Returns the exit status.
+ */
+static int fall_back(const char *file, const char *event, const char *option)
 {
 	struct loading loading = { .error = ENOENT };
 	struct state state;
@@ -758,6 +888,8 @@ static int fall_back(const char *file, const char *option)
 
 	if (file)
 		loading = load_file(file, option);
+	if (file && !loading.error)
+		load_event(event);
 	state_read_kernel(&state);
 	is = state_describe(&state);
 	if (!file)
@@ -784,19 +916,26 @@ static int exchange(struct state *state, const char *fallback)
 {
 	char *option = switch_option(state), *before = read_text(RATE_LIMIT);
 	char *old = copy_text(state->version ?: "unknown"), *is, *tasks;
+	char *event = fallback ? event_beside(fallback) : NULL;
 	struct loading loading;
 	double start = now();
 	int ret;
 
-	ret = unload(false);
+	/* The fallback may have no event. */
+	if (event && is_there("%s", event) != 1) {
+		free(event);
+		event = NULL;
+	}
+	ret = unload(event, false);
 	if (ret)
 		goto out;
 	loading = load_installed(option, false);
 	if (loading.error && loading.error != EEXIST) {
 		complain_not_loaded(state, loading.error);
-		ret = fall_back(fallback, option);
+		ret = fall_back(fallback, event, option);
 		goto out;
 	}
+	load_event(NULL);
 
 	state_free(state);
 	state_read_kernel(state);
@@ -818,6 +957,7 @@ static int exchange(struct state *state, const char *fallback)
 	}
 	free(is);
 out:
+	free(event);
 	free(option);
 	free(before);
 	free(old);

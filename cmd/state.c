@@ -17,9 +17,6 @@
 
 #include "state.h"
 
-#define EVENTS	"/sys/kernel/tracing/events"
-#define EVENT	EVENTS "/" MODULE "/tcp_connect/enable"
-
 const char * const counters[3] = { "seen", "logged", "suppressed" };
 
 const char * const patch_states[] = {
@@ -313,24 +310,20 @@ static enum patch_state read_patch(struct state *state)
 
 /* ---- The trace event ---- */
 
-/* Read the setting of the event. It is absent if the kernel does not accept the event. */
+/*
+ * Each user of the event holds its module: ftrace and its instances, perf, BPF (tcl_event_reg() in
+ * src/event.c).
+ */
 static enum setting read_event(int *error)
 {
+	char *users = read_text(SYS_EVENT_MODULE "/refcnt");
 	enum setting setting;
-	char *text;
 
-	/* tracefs is not mounted, or lockdown hides it. */
-	if (is_there(EVENTS) != 1) {
-		*error = errno;
-		return IS_UNKNOWN;
-	}
-	text = read_text(EVENT);
 	*error = errno;
-	if (!text)
-		return *error == ENOENT ? IS_ABSENT : IS_UNKNOWN;
-	/* The file shows "0*" or "1*" if there are triggers, such as histograms. */
-	setting = strcmp(text, "0") ? IS_ON : IS_OFF;
-	free(text);
+	if (!users)
+		return is_there(SYS_EVENT_MODULE) == 0 ? IS_ABSENT : IS_UNKNOWN;
+	setting = atol(users) > 0 ? IS_ON : IS_OFF;
+	free(users);
 	return setting;
 }
 
@@ -340,6 +333,8 @@ static void forget_kernel(struct state *state)
 {
 	free(state->version);
 	free(state->srcversion);
+	free(state->event_version);
+	free(state->event_srcversion);
 	free(state->unknown);
 	names_free(&state->by);
 	names_free(&state->bypassed);
@@ -359,6 +354,8 @@ static void read_kernel(struct state *state)
 		state->version = read_text(SYS_MODULE "/version");
 		state->srcversion = read_text(SYS_MODULE "/srcversion");
 		state->event = read_event(&state->event_error);
+		state->event_version = read_text(SYS_EVENT_MODULE "/version");
+		state->event_srcversion = read_text(SYS_EVENT_MODULE "/srcversion");
 	}
 	state->logging = setting_read(SWITCH, &state->logging_error);
 	for (int i = 0; i < 3; i++)
@@ -512,25 +509,32 @@ static char *why_not_built(const struct state *state)
 	return why;
 }
 
+static void look_up(struct installed *installed, struct kmod_ctx *context, const char *name)
+{
+	struct kmod_list *found = NULL;
+
+	if (kmod_module_new_from_lookup(context, name, &found) >= 0 && found) {
+		struct kmod_module *module = kmod_module_get_module(found);
+
+		installed_read(installed, module);
+		kmod_module_unref(module);
+		kmod_module_unref_list(found);
+	}
+}
+
 /**
- * state_read_installed() - look up the installed module, or find out why it is missing
+ * state_read_installed() - look up the installed modules, or find out why the livepatch is missing
  * @state: a state from state_read_kernel()
  */
 void state_read_installed(struct state *state)
 {
 	static const char * const no_configuration[] = { NULL };
 	struct kmod_ctx *context = kmod_new(NULL, no_configuration);
-	struct kmod_list *found = NULL;
 
 	if (context) {
 		kmod_set_log_priority(context, 0);
-		if (kmod_module_new_from_lookup(context, MODULE, &found) >= 0 && found) {
-			struct kmod_module *module = kmod_module_get_module(found);
-
-			installed_read(&state->installed, module);
-			kmod_module_unref(module);
-			kmod_module_unref_list(found);
-		}
+		look_up(&state->installed, context, MODULE);
+		look_up(&state->installed_event, context, EVENT_MODULE);
 		kmod_unref(context);
 	}
 	if (!state->installed.livepatch)
@@ -545,6 +549,7 @@ void state_free(struct state *state)
 {
 	forget_kernel(state);
 	installed_free(&state->installed);
+	installed_free(&state->installed_event);
 	free(state->why);
 }
 
@@ -556,18 +561,21 @@ static bool same(const char *a, const char *b)
 }
 
 /**
- * state_is_current() - find out whether the loaded module is the installed one
+ * state_is_current() - find out whether the loaded modules are the installed ones
  * @state: the state
  *
  * Both the version and the hash of the source must be equal, because the hash does not include the
- * version (modpost).
+ * version (modpost). The trace event need not be loaded.
  *
- * Return: true if it is the same module.
+ * Return: true if they are the same modules.
  */
 bool state_is_current(const struct state *state)
 {
 	return state->loaded && same(state->version, state->installed.version) &&
-	       same(state->srcversion, state->installed.srcversion);
+	       same(state->srcversion, state->installed.srcversion) &&
+	       (!state->event_version ||
+		(same(state->event_version, state->installed_event.version) &&
+		 same(state->event_srcversion, state->installed_event.srcversion)));
 }
 
 /**
@@ -588,6 +596,21 @@ const char *state_logging(const struct state *state)
 	default:
 		return "whether logging is on is unknown";
 	}
+}
+
+/**
+ * state_why_no_event() - say why there is no trace event
+ * @state: a state with the installed modules
+ *
+ * Return: the reason, as a part of a sentence, or NULL if there is an event, or no livepatch.
+ */
+const char *state_why_no_event(const struct state *state)
+{
+	if (!state->loaded || state->event != IS_ABSENT)
+		return NULL;
+	if (!state->installed_event.path)
+		return "the module " EVENT_MODULE " is not installed";
+	return "the module " EVENT_MODULE " is not loaded: modprobe " EVENT_MODULE;
 }
 
 static const char *what_is_lost(const struct names *bypassed)

@@ -14,6 +14,7 @@
 struct kmod_module;
 
 #define SYS_MODULE	"/sys/module/" MODULE
+#define SYS_EVENT_MODULE "/sys/module/" EVENT_MODULE
 #define PATCHES		"/sys/kernel/livepatch"
 #define PATCH		PATCHES "/" MODULE
 #define FILES		"/sys/kernel/" MODULE
@@ -40,7 +41,7 @@ struct names {
 };
 
 /**
- * struct installed - the module that modprobe would load, from libkmod
+ * struct installed - a module that modprobe would load, from libkmod
  * @path: its file, or NULL if there is none
  * @livepatch: whether it is the livepatch, and not the module in unsupported.c
  * @version: its version
@@ -58,7 +59,8 @@ struct installed {
 /**
  * struct state - the state of the livepatch
  * @kernel: release of the running kernel
- * @installed: the module for this kernel
+ * @installed: the livepatch for this kernel
+ * @installed_event: the module of the trace event for this kernel
  * @why: why no livepatch is installed, or NULL
  * @loaded: whether the module is in the kernel
  * @version: its version
@@ -71,13 +73,15 @@ struct installed {
  * @logging: the switch
  * @logging_error: errno, if @logging is unknown
  * @counter: values of the counters, or NULL if a counter cannot be read
- * @event: the trace event
+ * @event: whether anybody uses the trace event; absent if its module is not loaded
  * @event_error: errno, if @event is unknown
+ * @event_version: version of the event's module
+ * @event_srcversion: see struct installed
  */
 struct state {
 	char kernel[65];
 
-	struct installed installed;
+	struct installed installed, installed_event;
 	char *why;
 
 	bool loaded;
@@ -91,6 +95,7 @@ struct state {
 	char *counter[3];
 	enum setting event;
 	int event_error;
+	char *event_version, *event_srcversion;
 };
 
 extern const char * const counters[3];
@@ -103,6 +108,7 @@ void state_free(struct state *state);
 bool state_is_current(const struct state *state);
 char *state_describe(const struct state *state);
 const char *state_logging(const struct state *state);
+const char *state_why_no_event(const struct state *state);
 
 enum setting setting_read(const char *path, int *error);
 

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "state.h"
 #include "status.h"
@@ -91,12 +90,9 @@ static void print_text(const struct state *state)
 	if (state->event == IS_ON || state->event == IS_OFF)
 		print_row("event", MODULE ":tcp_connect, %s", state->event == IS_ON ? "on" : "off");
 	else if (state->event == IS_ABSENT)
-		print_row("event",
-			  "none: this kernel does not accept trace events from a livepatch");
-	else if (geteuid())
-		print_row("event", "only root can see");
+		print_row("event", "none: %s", state_why_no_event(state));
 	else
-		print_row("event", "unknown: /sys/kernel/tracing/events: %s",
+		print_row("event", "unknown: " SYS_EVENT_MODULE "/refcnt: %s",
 			  strerror(state->event_error));
 }
 
@@ -191,6 +187,7 @@ static void print_json(const struct state *state)
 	print_member("bypassed", json_names(&state->bypassed), ",");
 	print_member("logging", json_setting(state->logging), ",");
 	print_member("event", json_event(state), ",");
+	print_member("no_event_because", json_text(state_why_no_event(state)), ",");
 	print_member("counters", json_counters(state), "");
 	puts("}");
 }

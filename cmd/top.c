@@ -4,8 +4,8 @@
  * top - show which processes connect where, sorted by count; see tcp-connect-logger(8)
  *
  * The kernel counts the connections with hist triggers on the trace event, in a trace instance of
- * our own (Documentation/trace/histogram.rst). If the kernel does not accept trace events from a
- * livepatch, this program counts the records in the log.
+ * our own (Documentation/trace/histogram.rst). Without the event's module, or if the kernel has no
+ * hist triggers, this program counts the records in the log.
  */
 #include <errno.h>
 #include <libsmartcols.h>

@@ -74,7 +74,8 @@ states_off_and_on() {
   "by": [],
   "bypassed": [],
   "logging": true,
-  "event": "'"$event_state"'",
+  "event": "off",
+  "no_event_because": null,
   "counters": {"seen": N, "logged": N, "suppressed": N}
 }' "$(echo "$output" | sed '/"counters"/s/[0-9][0-9]*/N/g')"
 	exits "disable" 0 tcp-connect-logger disable
@@ -91,8 +92,7 @@ users() {
 		says "nobody: $command" "only root and the group adm may switch logging: ask to be added, or try sudo."
 	done
 	exits "nobody: status" 0 as nobody tcp-connect-logger status
-	equals "nobody: status shows what root sees, except the event" \
-		"$(tcp-connect-logger status | sed 's/^\(event *\).*/\1only root can see/')" "$output"
+	equals "nobody: status shows what root sees" "$(tcp-connect-logger status)" "$output"
 	for command in load unload reload; do
 		exits "alice of adm: $command" 4 as alice tcp-connect-logger $command
 		says "alice of adm: $command" "only root can $command: try sudo tcp-connect-logger $command"
@@ -243,10 +243,10 @@ logging    unknown: $switch: Permission denied
 	equals "switch not readable: the metric is left out" 0 \
 		"$(as nobody tcp-connect-logger status --prometheus | grep -c '^tcp_connect_logger_logging')"
 	chmod 0664 $switch
-	exits "no tracefs: status" 0 hidden /sys/kernel/tracing tcp-connect-logger status
-	matches "no tracefs: status names the error" "*
-event      unknown: /sys/kernel/tracing/events: No such file or directory" "$output"
-	matches "no tracefs: event is unknown in json" '*"event": "unknown",*' "$(hidden /sys/kernel/tracing tcp-connect-logger status --json)"
+	exits "event hidden: status" 0 hidden $event_module tcp-connect-logger status
+	matches "event hidden: status names the error" "*
+event      unknown: $event_module/refcnt: No such file or directory" "$output"
+	matches "event hidden: event is unknown in json" '*"event": "unknown",*' "$(hidden $event_module tcp-connect-logger status --json)"
 	exits "livepatches hidden: status" 1 hidden /sys/kernel/livepatch tcp-connect-logger status
 	matches "livepatches hidden: status names the error" "*
 livepatch  unknown: /sys/kernel/livepatch: No data available
@@ -392,6 +392,69 @@ in_use() {
 	gone "no longer in use: unload"
 }
 
+# event_used_by USERS: unload and reload do nothing, and name the users of the trace event
+event_used_by() {
+	for command in unload reload; do
+		exits "event in use: $command" 1 tcp-connect-logger $command
+		says "event in use: $command" \
+			"the trace event is in use: $1; still loaded, logging is off. End that use first."
+	done
+	equals "event in use: the module has not been reloaded" "$since" "$(loaded_since)"
+	equals "event in use: the patch is enabled" 1 "$(cat $patch/enabled)"
+}
+
+event_in_use() {
+	since=$(loaded_since) there=$tracing/instances/rig
+	another_version
+	mkdir $there
+	echo 1 >$event/enable
+	echo hist:keys=comm >$there/events/tcp_connect_logger/tcp_connect/trigger
+	matches "event in use: status" "*
+event      tcp_connect_logger:tcp_connect, on" "$(tcp-connect-logger status)"
+	event_used_by "it is enabled in ftrace and it has the trigger $(grep -o '^hist[^ ]*' \
+		$there/events/tcp_connect_logger/tcp_connect/trigger) in the trace instance rig"
+	echo 0 >$event/enable
+	rmdir $there
+
+	start_bpf raw tcp_connect
+	bpf=$!
+	ask on >/dev/null
+	event_used_by "BPF in process $bpf (bpf)"
+	stop_bpf
+	start_bpf perf "$(cat $event/id)"
+	bpf=$!
+	ask on >/dev/null
+	event_used_by "perf, perhaps in process $bpf (bpf)"
+	stop_bpf
+	kept_version
+
+	rmmod tcp_connect_logger_event
+	why="the module tcp_connect_logger_event is not loaded: modprobe tcp_connect_logger_event"
+	matches "no event: status says why" "*
+event      none: $why" "$(tcp-connect-logger status)"
+	matches "no event: json says why" '*"event": "none",
+  "no_event_because": "'"$why"'",*' "$(tcp-connect-logger status --json)"
+	works "no event"
+	for command in load reload; do
+		exits "no event: $command" 0 tcp-connect-logger $command
+		status_is "no event: $command loads it" 0 "$is_loaded" enabled off
+		[ $command = reload ] || rmmod tcp_connect_logger_event
+	done
+
+	file=$(modinfo -n tcp_connect_logger_event)
+	mv "$file" /root/event
+	tcp-connect-logger unload
+	exits "event not installed: load" 0 tcp-connect-logger load
+	matches "event not installed: load says so" \
+		"tcp-connect-logger: the livepatch has no trace event: the module tcp_connect_logger_event is not installed.
+tcp-connect-logger: loaded,*" "$output"
+	matches "event not installed: status says so" "*
+event      none: the module tcp_connect_logger_event is not installed" "$(tcp-connect-logger status)"
+	mv /root/event "$file"
+	exits "event installed again: load" 0 tcp-connect-logger load
+	status_is "event installed again" 0 "$is_loaded" enabled off
+}
+
 # begins FILE COMMAND...: run the command in the background, and write its output and its exit
 # status to FILE
 begins() {
@@ -486,6 +549,7 @@ bypassed
 replaced
 in_use
 loads "load after all states"
+event_in_use
 tcp-connect-logger unload
 in_transition
 unsigned

@@ -56,6 +56,21 @@ tcp-connect-logger: some tasks would not let go of the livepatch within 60 s: st
 	is "after a stalled downgrade" "$this" "$this"
 }
 
+# used: somebody uses the trace event during an upgrade and a removal
+used() {
+	users="the trace event is in use: it is enabled in ftrace; still loaded, logging is on. End that use first."
+	echo 1 >$event/enable
+	to "event in use: upgrade" $other
+	matches "event in use: the message says so" "*
+tcp-connect-logger: $users" "$output"
+	is "event in use" "$this" $other
+	echo 0 >$event/enable
+	succeeds "event no longer in use: reload" tcp-connect-logger reload
+	swapped "event no longer in use" "$this" $other
+	is "event no longer in use" $other $other
+	to "event no longer in use: downgrade" "$this"
+}
+
 # chroot_upgrade: apt in a chroot must not change the running kernel or anything outside
 chroot_upgrade() {
 	since=$(loaded_since)
@@ -111,6 +126,7 @@ upgrade
 [ -z "$1" ] || not_built
 stalled_downgrade
 if [ -n "$1" ]; then
+	used
 	chroot_upgrade
 	killed
 fi

@@ -8,7 +8,7 @@
 # where: systemd
 # on: bookworm
 # from: saved install
-# payload: deb module warm tests/guest/system.sh tests/guest/command.sh
+# payload: deb module bpf warm tests/guest/system.sh tests/guest/command.sh
 
 # shellcheck source=tests/guest/system.sh
 . /payload/system.sh
@@ -32,8 +32,7 @@ another_group() {
 	equals "another group: adm owns the switch again" "root:adm 664" "$(stat -c '%U:%G %a' $switch)"
 }
 
-# watched: follow and top show a connection. This kernel has no trace event, so top counts log
-# lines. tools.sh tests these commands in detail.
+# watched: follow and top show a connection. tools.sh tests these commands in detail.
 watched() {
 	echo 1 >$switch
 	tcp-connect-logger follow >/tmp/followed &
