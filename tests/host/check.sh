@@ -207,7 +207,6 @@ cat src/*.[ch] cmd/* fleet/* packaging/* | tr '\n' ' ' |
 equals "troubleshooting.md quotes our messages exactly; these messages are from other programs" \
 	"Device or resource busy
 authentication error
-module has bad taint, not creating trace events
 tainting kernel
 you should reinstall it" "$(messages | while IFS= read -r message; do
 		grep -q -F -e "$message" "$dir/sources" || echo "$message"
