@@ -417,14 +417,12 @@ event      tcp_connect_logger:tcp_connect, on" "$(tcp-connect-logger status)"
 	rmdir $there
 
 	start_bpf raw tcp_connect
-	bpf=$!
-	ask on >/dev/null
-	event_used_by "BPF in process $bpf (bpf)"
+	bpf on >/dev/null
+	event_used_by "BPF in process $bpf_process (bpf)"
 	stop_bpf
 	start_bpf perf "$(cat $event/id)"
-	bpf=$!
-	ask on >/dev/null
-	event_used_by "perf, perhaps in process $bpf (bpf)"
+	bpf on >/dev/null
+	event_used_by "perf, perhaps in process $bpf_process (bpf)"
 	stop_bpf
 	kept_version
 
