@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 tcp-connect-logger maintainers
 #
-# dracut.sh KERNEL... - dracut keeps the module out of the initramfs; an initramfs that contains it
-# is reported
+# dracut.sh KERNEL... - dracut keeps the module out of the initramfs, which does not load it when it
+# boots; an initramfs that contains it is reported
 #
 # where: chroot
 # on: bookworm
@@ -37,6 +37,7 @@ fails "the message mentions no initramfs" expr "$output" : '.*initrd'
 initramfs "package"
 equals "package: the initramfs has systemd" 1 "$(lsinitrd "$image" | grep -c '/systemd-modules-load$')"
 equals "package: the initramfs has nothing of the package" "" "$(ours_in_initramfs)"
+cp "$image" /tmp/initrd
 
 # An initramfs that was made before the package had these files
 mv /usr/lib/dracut/dracut.conf.d/50-tcp-connect-logger.conf /usr/lib/dracut/modules.d/99tcp-connect-logger /tmp
@@ -44,6 +45,7 @@ initramfs "without the files for dracut"
 equals "without the files for dracut: the initramfs loads the module" \
 	"modules-load.d/tcp-connect-logger.conf tcp-connect-logger-event.ko tcp-connect-logger.ko" \
 	"$(ours_in_initramfs | sed 's/\.ko\..*/.ko/' | LC_ALL=C sort | xargs)"
+cp "$image" /tmp/initrd-without
 mv /tmp/50-tcp-connect-logger.conf /usr/lib/dracut/dracut.conf.d
 mv /tmp/99tcp-connect-logger /usr/lib/dracut/modules.d
 for step in "install --reinstall /payload/tcp-connect-logger-dkms_*.deb" "purge tcp-connect-logger-dkms"; do
@@ -56,4 +58,5 @@ tcp-connect-logger: $image contains the module and loads it at boot: run dracut 
 done
 succeeds "the command in the message succeeds" dracut --quiet --force "$image" "$kernel"
 equals "after the command: the initramfs has nothing of the package" "" "$(ours_in_initramfs)"
-echo end
+# Now dracut.host boots both.
+mv /tmp/initrd /tmp/initrd-without /payload

@@ -55,7 +55,7 @@ done
 
 # shellcheck disable=SC2046 # lists
 {
-	start shellcheck shellcheck -x "$dir/completion.bash" tests/guest/*.host \
+	start shellcheck shellcheck -x "$dir/completion.bash" tests/*/*.host \
 		$(grep -rlE '^#!/bin/(busybox )?sh' --exclude-dir=.git --exclude-dir=build --exclude-dir=dist .)
 	start checkpatch checkpatch \
 		$(find "$PWD/src" "$PWD/tests/modules" -name '*.[ch]' ! -name '*.mod.c' ! -name trace.h)
