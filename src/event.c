@@ -17,6 +17,7 @@
 #include <linux/build_bug.h>
 #include <linux/module.h>
 #include <linux/sock_diag.h>
+#include <linux/string.h>
 #include <linux/trace_events.h>
 
 #include "log.h"
@@ -87,14 +88,17 @@ static int tcl_event_reg(struct trace_event_call *call, enum trace_reg type, voi
 #include "trace.h"
 
 /*
- * The version of this symbol (CONFIG_MODVERSIONS) depends on the tracepoint's
- * arguments. The kernel refuses this module if those of the loaded livepatch differ.
+ * The tracepoint's arguments may differ between two versions. The kernel would
+ * notice only with CONFIG_MODVERSIONS.
  */
-static const void * const tcl_prototype __used = __traceiter_tcp_connect;
-
 static int __init tcl_event_init(void)
 {
-	return 0;
+	if (!strcmp(TCL_VERSION, tcp_connect_logger_version))
+		return 0;
+
+	pr_err("version %s is not for version %s of the livepatch; run: tcp-connect-logger reload\n",
+	       TCL_VERSION, tcp_connect_logger_version);
+	return -EINVAL;
 }
 
 static void __exit tcl_event_exit(void)

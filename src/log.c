@@ -39,6 +39,9 @@ DEFINE_TRACE(tcp_connect,
 EXPORT_TRACEPOINT_SYMBOL_GPL(tcp_connect);
 MODULE_SOFTDEP("post: tcp_connect_logger_event");
 
+const char tcp_connect_logger_version[] = TCL_VERSION;
+EXPORT_SYMBOL_GPL(tcp_connect_logger_version);
+
 /* ---- The switch ---- */
 
 bool tcl_logging;	/* the switch: read by every connect, rarely written */

@@ -19,6 +19,7 @@ static inline const char *tcl_comm_of(const struct task_struct *task)
 #include "trace.h"
 
 extern bool tcl_logging, tcl_start_enabled;
+extern const char tcp_connect_logger_version[];
 
 /**
  * tcl_wanted() - whether anybody wants records of connections

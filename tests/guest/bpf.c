@@ -6,7 +6,8 @@
  *	bpf fentry|fexit FUNCTION		count the calls of a kernel function
  *	bpf raw TRACEPOINT			count the hits of a raw tracepoint whose arguments
  *						are a struct sock and a struct sockaddr
- *	bpf event ID				count the hits of the trace event with this ID on CPU 0
+ *	bpf event ID				count the hits of the trace event with this ID, on
+ *						CPU 0
  *	bpf perf ID				the same without a BPF program
  *	bpf connect4|connect6 CGROUP ADDRESS PORT
  *						redirect the connections of a cgroup to ADDRESS
@@ -188,7 +189,7 @@ static int open_event(const char *id)
 	return event < 0 ? -errno : event;
 }
 
-/* Attach the program to a function, a tracepoint, an event or a cgroup. Closing the result detaches it. */
+/* Attach the program to a function, a tracepoint, an event or a cgroup. Closing it detaches. */
 static int attach(const struct kind *kind, const char *to, int program)
 {
 	int cgroup, link;

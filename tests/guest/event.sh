@@ -195,6 +195,12 @@ fails "event: not there without its module" test -e $event
 connection blocking 127.0.0.1 9
 equals "event: a connect works without its module" ECONNREFUSED "$result"
 
+version=$(cat /sys/module/tcp_connect_logger/version)
+fails "event: a module of another version is refused" insmod "${ko%/*}/foreign-event.ko"
+equals "event: a module of another version is refused: the message" \
+	"version $(echo "$version" | tr 0-9 1-90) is not for version $version of the livepatch; run: tcp-connect-logger reload" \
+	"$(dmesg | sed -n 's/.* tcp_connect_logger_event: //p' | tail -n 1)"
+fails "event: a module of another version is not there" test -e $event
 load_event "$ko"
 equals "event: off" 0 "$(cat $event/enable)"
 equals "event: off: nobody uses its module" 0 "$(cat $event_module/refcnt)"
