@@ -251,7 +251,7 @@ for_all_kinds() {
 	ip route add 203.0.113.0/24 dev lo	# nobody answers from this network
 }
 
-# has_histograms: true if the kernel has hist triggers (CONFIG_HIST_TRIGGERS), but Debian's 5.10 does not
+# has_histograms: true if the kernel has hist triggers (CONFIG_HIST_TRIGGERS); Debian's 5.10 has none
 has_histograms() {
 	[ -e $event/hist ]
 }
