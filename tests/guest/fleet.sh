@@ -266,9 +266,10 @@ kill_gap() {
 	succeeds "imjournal: no record is lost while rsyslogd restarts" wait_until 60 has '"198.51.100.9"'
 }
 
-# by_imkmsg COUNT: check that imkmsg delivers all records, in order
+# by_imkmsg COUNT: check that imkmsg delivers all records, in order. By default, it reads the whole
+# log again if the machine started less than 90 seconds ago.
 by_imkmsg() {
-	{ echo 'module(load="imkmsg")'; probe imkmsg; cat $templates/rsyslog-sender.conf; } >/tmp/imkmsg.conf
+	{ echo 'module(load="imkmsg" readMode="new-only")'; probe imkmsg; cat $templates/rsyslog-sender.conf; } >/tmp/imkmsg.conf
 	configure imkmsg /etc/tcp-connect-logger /tmp/imkmsg.conf
 	starts_reading imkmsg
 	: >$received
@@ -366,7 +367,7 @@ liar() {
 		cat /tmp/liar.actions
 		echo "}"
 	} >>/tmp/liar.conf
-	{ echo 'module(load="imkmsg")'; probe imkmsg; } >/tmp/liar.input
+	{ echo 'module(load="imkmsg" readMode="new-only")'; probe imkmsg; } >/tmp/liar.input
 	configure liar /etc/tcp-connect-logger /tmp/liar.input /tmp/liar.conf
 	: >$received
 	starts collector
