@@ -94,10 +94,14 @@ dkms_status() {
 	dkms status tcp-connect-logger | sed 's!^tcp-connect-logger, !tcp-connect-logger/!' | sort
 }
 
-# is_signed NAME FILE: check that the module is signed, if this version of DKMS signs modules
+# is_signed NAME FILE: check that the module is signed, if this version of DKMS signs modules and the
+# kernel has the program for it
 is_signed() {
 	signer=
-	! grep -q sign_file "$(command -v dkms)" || signer="DKMS module signing key"
+	built_for=$(modinfo -F vermagic "$2" | cut -d ' ' -f 1)
+	if grep -q sign_file "$(command -v dkms)" && [ -e "/lib/modules/$built_for/build/scripts/sign-file" ]; then
+		signer="DKMS module signing key"
+	fi
 	equals "$1: the module is signed with DKMS's key, if DKMS has one" "$signer" \
 		"$(modinfo -F signer "$2")"
 }
