@@ -111,7 +111,7 @@ CFLAGS ?= -O2 -g
 tools_cflags = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wmissing-prototypes \
 	-ffile-prefix-map='$(CURDIR)'=. -DVERSION='"$(VERSION)"' \
 	-DMAINTAIN='"$(libexecdir)/$(NAME)/maintain"' -pthread
-tools_needs = jansson libkmod libsystemd libtracefs smartcols tinfo
+tools_needs = jansson libkmod libsystemd libtraceevent libtracefs smartcols tinfo
 # completions.c is a separate program.
 objects = $(patsubst cmd/%.c,$(build)/%.o,$(filter-out cmd/completions.c cmd/lazy.c,$(wildcard cmd/*.c)))
 # The build runs completions, so a cross-compiler must not compile it.
@@ -149,6 +149,11 @@ install-tools: tools
 	$(INSTALL) -m 755 -t '$(DESTDIR)$(libexecdir)/$(NAME)' fleet/metrics
 	$(call filled,fleet/$(NAME)-metrics.service) | \
 		$(INSTALL) /dev/stdin '$(DESTDIR)$(unitdir)/$(NAME)-metrics.service'
+	for unit in record record-buffers; do \
+		$(call filled,packaging/$(NAME)-$$unit.service) | \
+			$(INSTALL) /dev/stdin "$(DESTDIR)$(unitdir)/$(NAME)-$$unit.service" || exit; \
+	done
+	$(INSTALL) packaging/record.conf '$(DESTDIR)$(sysconfdir)/$(NAME)/record.conf'
 	# See fleet.md: one pattern then matches node_exporter's directory and, while it exists, this one.
 	mkdir -p '$(DESTDIR)$(localstatedir)/lib'
 	# dh_link makes the link absolute, as Debian requires.

@@ -7,12 +7,14 @@
  * not show which event a process has open, so what remains is perf, or a pinned BPF program.
  */
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "event.h"
+#include "recorder.h"
 
 #define TRACING	"/sys/kernel/tracing"
 #define EVENT	"events/" MODULE "/tcp_connect"
@@ -164,4 +166,21 @@ struct names event_users(void)
 	names_free(&perf);
 	free(references);
 	return found.users;
+}
+
+/**
+ * event_ask_recorder() - ask the recorder to let go of the trace event until the module is back
+ *
+ * If no recorder reads its trace instance any more, the instance is removed.
+ *
+ * Return: true if there is a recorder.
+ */
+bool event_ask_recorder(void)
+{
+	pid_t recorder = recorder_process();
+
+	if (recorder)
+		return !kill(recorder, SIGUSR1);
+	rmdir(TRACING "/instances/" RECORDER_INSTANCE);
+	return false;
 }

@@ -6,5 +6,6 @@
 #include "state.h"
 
 struct names event_users(void);
+bool event_ask_recorder(void);
 
 #endif /* EVENT_H */

@@ -10,22 +10,27 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "command.h"
 #include "filter.h"
 #include "io.h"
 
+#define CGROUPS "/sys/fs/cgroup"
+
 /**
  * struct filter - a filter option of the command line
  * @kind: type of the filter, which determines the members that are used
+ * @negated: whether the field must not match
  * @pattern: pattern for the name of the process
- * @number: process ID, user ID or port
+ * @number: process ID, user ID, port or ID of the cgroup
  * @family: address family of the network
  * @addr: address of the network in network byte order
  * @bits: prefix length of the network
  */
 struct filter {
 	enum filter_kind kind;
+	bool negated;
 	const char *pattern;
 	unsigned long long number;
 	int family;
@@ -158,18 +163,34 @@ static bool parse_user(const char *text, unsigned long long *uid)
 	return user || parse_number(text, UINT_MAX, uid);
 }
 
+/* The ID of a cgroup of version 2 is the inode number of its directory. */
+static bool find_cgroup(const char *path, unsigned long long *id)
+{
+	bool is_full = !strncmp(path, CGROUPS, strlen(CGROUPS));
+	char *full = format_text("%s/%s", is_full ? "" : CGROUPS, path);
+	struct stat directory;
+	bool found = !stat(full, &directory) && S_ISDIR(directory.st_mode);
+
+	if (found)
+		*id = directory.st_ino;
+	free(full);
+	return found;
+}
+
 /**
  * filter_add() - add a filter option of the command line
- * @kind: type of the filter
+ * @kind: type of the filter, perhaps with BUT_NOT
  * @text: the value of the option, which must remain valid
  *
  * Exits if the value is invalid.
  */
-void filter_add(enum filter_kind kind, const char *text)
+void filter_add(int kind, const char *text)
 {
-	struct filter filter = { .kind = kind, .pattern = text };
+	struct filter filter = {
+		.kind = kind & ~BUT_NOT, .negated = kind & BUT_NOT, .pattern = text,
+	};
 
-	switch (kind) {
+	switch (filter.kind) {
 	case BY_COMM:
 		if (shortest_match(text) >= COMM_LEN)
 			die(EXIT_USAGE, "no name matches %s: a name has at most %d bytes", text,
@@ -188,6 +209,10 @@ void filter_add(enum filter_kind kind, const char *text)
 		if (!parse_number(text, USHRT_MAX, &filter.number))
 			die(EXIT_USAGE, "a port is a number up to 65535, not %s", text);
 		break;
+	case BY_CGROUP:
+		if (!find_cgroup(text, &filter.number))
+			die(EXIT_USAGE, "no such cgroup: %s is not a directory in " CGROUPS, text);
+		break;
 	default:
 		if (!parse_net(text, &filter))
 			die(EXIT_USAGE, "a network is ADDRESS or ADDRESS/BITS, not %s", text);
@@ -200,7 +225,8 @@ void filter_add(enum filter_kind kind, const char *text)
 	filters[nr_filters++] = filter;
 }
 
-static bool meets(const struct filter *filter, const struct record *record)
+static bool meets(const struct filter *filter, const struct record *record,
+		  const unsigned long long *cgroup)
 {
 	switch (filter->kind) {
 	case BY_COMM:
@@ -211,6 +237,8 @@ static bool meets(const struct filter *filter, const struct record *record)
 		return record->uid == filter->number;
 	case BY_PORT:
 		return record->port == filter->number;
+	case BY_CGROUP:
+		return cgroup && *cgroup == filter->number;
 	default:
 		return in_net(filter, record);
 	}
@@ -219,18 +247,145 @@ static bool meets(const struct filter *filter, const struct record *record)
 /**
  * filters_match() - find out whether the user wants to see a record
  * @record: the record
+ * @cgroup: ID of the process's cgroup, or NULL if it is not known
  *
- * Return: true if at least one filter of each given kind matches.
+ * Return: true if at least one filter of each given kind matches, and none of those with BUT_NOT.
  */
-bool filters_match(const struct record *record)
+bool filters_match(const struct record *record, const unsigned long long *cgroup)
 {
 	bool asked[NR_KINDS] = { false }, met[NR_KINDS] = { false };
 
 	for (size_t i = 0; i < nr_filters; i++) {
-		asked[filters[i].kind] = true;
-		met[filters[i].kind] |= meets(&filters[i], record);
+		const struct filter *filter = &filters[i];
+		bool matches = meets(filter, record, cgroup);
+
+		if (filter->negated && matches)
+			return false;
+		if (!filter->negated) {
+			asked[filter->kind] = true;
+			met[filter->kind] |= matches;
+		}
 	}
 	return !memcmp(asked, met, sizeof(met));
+}
+
+/* ---- The kernel's filters ---- */
+
+/* Half of an IPv6 address, or an IPv4 address, as a number */
+static unsigned long long number_of(const unsigned char *bytes, int length)
+{
+	unsigned long long number = 0;
+
+	while (length--)
+		number = number << 8 | *bytes++;
+	return number;
+}
+
+/* Returns the condition that @field, of @width bits, begins with the first @bits of @value. */
+static char *range(const char *field, unsigned long long value, int width, int bits, bool negated)
+{
+	unsigned long long rest = bits >= width ? 0 : ~0ULL >> (64 - width) >> bits;
+
+	return format_text(negated ? "%s < %#llx || %s > %#llx" : "%s >= %#llx && %s <= %#llx",
+			   field, value & ~rest, field, value | rest);
+}
+
+static char *net_condition(const struct filter *filter)
+{
+	bool v6 = filter->family == AF_INET6, negated = filter->negated;
+	int bits = filter->bits, first = v6 ? 64 : 32;
+	const char *and = negated ? "||" : "&&";
+	char *high, *low = NULL, *text;
+
+	high = range(v6 ? "daddr6_hi" : "daddr", number_of(filter->addr, first / 8), first,
+		     bits < first ? bits : first, negated);
+	if (bits > first)
+		low = range("daddr6_lo", number_of(filter->addr + 8, 8), 64, bits - 64, negated);
+	text = format_text("(family %s %d %s %s%s%s%s%s)", negated ? "!=" : "==", filter->family,
+			   and, high, low ? " " : "", low ? and : "", low ? " " : "", low ?: "");
+	free(high);
+	free(low);
+	return text;
+}
+
+/*
+ * The kernel's patterns differ from fnmatch(3) in brackets and after a backslash (lib/glob.c), and
+ * "!" at the start negates (filter_parse_regex() in kernel/trace/trace_events_filter.c).
+ */
+static char *comm_condition(const struct filter *filter)
+{
+	if (!*filter->pattern || *filter->pattern == '!' || strpbrk(filter->pattern, "[\\\"") ||
+	    strlen(filter->pattern) > 64)
+		return NULL;
+	return format_text("comm %s \"%s\"", filter->negated ? "!~" : "~", filter->pattern);
+}
+
+static char *condition(const struct filter *filter)
+{
+	static const char * const fields[] = {
+		[BY_PID] = "pid", [BY_USER] = "uid", [BY_PORT] = "dport", [BY_CGROUP] = "cgroup",
+	};
+
+	if (filter->kind == BY_NET)
+		return net_condition(filter);
+	if (filter->kind == BY_COMM)
+		return comm_condition(filter);
+	return format_text("%s %s %llu", fields[filter->kind], filter->negated ? "!=" : "==",
+			   filter->number);
+}
+
+/* Append @text to @to, with @between if @to is not empty. Frees @text. */
+static void append(char **to, const char *between, char *text)
+{
+	char *before = *to;
+
+	*to = before ? format_text("%s %s %s", before, between, text) : copy_text(text);
+	free(before);
+	free(text);
+}
+
+/* Returns the filters of one kind, or NULL if the kernel can let everything through. */
+static char *conditions(enum filter_kind kind, bool negated)
+{
+	char *all = NULL, *one, *text;
+
+	for (size_t i = 0; i < nr_filters; i++) {
+		if (filters[i].kind != kind || filters[i].negated != negated)
+			continue;
+		one = condition(&filters[i]);
+		if (one) {
+			append(&all, negated ? "&&" : "||", one);
+		} else if (!negated) {
+			free(all);
+			return NULL;
+		}
+	}
+	if (!all)
+		return NULL;
+	text = format_text("(%s)", all);
+	free(all);
+	return text;
+}
+
+/**
+ * filters_for_kernel() - translate the filters for the kernel
+ *
+ * The kernel may let more records through, so filters_match() must look at them, too.
+ *
+ * Return: a filter for the trace event, or NULL if there is nothing to filter. The caller frees it.
+ */
+char *filters_for_kernel(void)
+{
+	char *all = NULL, *text;
+
+	for (int kind = 0; kind < NR_KINDS; kind++) {
+		for (int negated = 0; negated < 2; negated++) {
+			text = conditions(kind, negated);
+			if (text)
+				append(&all, "&&", text);
+		}
+	}
+	return all;
 }
 
 /**

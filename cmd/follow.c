@@ -20,23 +20,18 @@ static const char usage[] =
 	"Show each connection as it is logged, until interrupted. The output has columns on a\n"
 	"terminal; otherwise each line has the time and the record as in the kernel's log.\n"
 	"\n"
-	"  --comm PATTERN  show only processes with this name; * ? [...] work as in a shell\n"
 	"  --json          print one JSON object per record, and one per loss\n"
 	"  --kmsg          read the kernel's log even if there is a journal\n"
-	"  --net NETWORK   show only this network: 192.0.2.0/24, 2001:db8::/32, or an address\n"
-	"  --pid PID       show only this process\n"
-	"  --port PORT     show only this port\n"
-	"  --user USER     show only this user, given by name or number\n"
 	"  --help, -h      show this help\n"
 	"\n"
-	"If an option is given more than once, any of its values matches.\n";
+	FILTER_USAGE;
 
 static void show(enum print_form form, const struct message *message)
 {
 	if (message->lost)
 		print_lost(form, message);
 	if (message->line.kind == LINE_RECORD) {
-		if (filters_match(&message->line.record))
+		if (filters_match(&message->line.record, NULL))
 			print_record(form, message);
 	} else if (message->line.kind != LINE_FOREIGN) {
 		print_other(form, message);
@@ -46,11 +41,7 @@ static void show(enum print_form form, const struct message *message)
 int do_follow(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "comm", required_argument, NULL, BY_COMM },
-		{ "pid", required_argument, NULL, BY_PID },
-		{ "user", required_argument, NULL, BY_USER },
-		{ "port", required_argument, NULL, BY_PORT },
-		{ "net", required_argument, NULL, BY_NET },
+		FILTER_OPTIONS,
 		{ "json", no_argument, NULL, 'j' },
 		{ "kmsg", no_argument, NULL, 'k' },
 		{ "help", no_argument, NULL, 'h' },

@@ -22,6 +22,7 @@
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 
 static volatile sig_atomic_t ended;	/* a signal has arrived */
+static volatile sig_atomic_t asked;	/* somebody unloads the module, see io_was_asked() */
 static bool gone;			/* nobody reads the output any more */
 static int output_error;		/* errno of the failed write, or 0 */
 static sigset_t waiting;		/* signal mask while this file waits or writes */
@@ -35,6 +36,12 @@ static void on_signal(int signal)
 	(void)signal;
 	ended = 1;
 	alarm(1);
+}
+
+static void on_request(int signal)
+{
+	(void)signal;
+	asked = 1;
 }
 
 static bool is_writable(int fd)
@@ -125,6 +132,35 @@ void io_init(void)
 }
 
 /**
+ * io_expect_requests() - let SIGUSR1 end io_wait(), which then returns true
+ */
+void io_expect_requests(void)
+{
+	struct sigaction action = { .sa_handler = on_request };
+	sigset_t set;
+
+	sigfillset(&action.sa_mask);
+	sigaction(SIGUSR1, &action, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigdelset(&waiting, SIGUSR1);
+}
+
+/**
+ * io_was_asked() - find out whether SIGUSR1 has arrived since the last call
+ *
+ * Return: true if somebody asks this process to let go of the trace event.
+ */
+bool io_was_asked(void)
+{
+	bool was = asked;
+
+	asked = 0;
+	return was;
+}
+
+/**
  * io_has_ended() - find out whether the program should end
  *
  * Return: true if a signal has arrived or nobody reads the output any more.
@@ -136,30 +172,29 @@ bool io_has_ended(void)
 
 /**
  * io_wait() - wait for input
- * @fd: where to wait for it; NULL to wait only for the timeout
+ * @fds: where to wait for it
+ * @number: how many there are; 0 to wait only for the timeout
  * @timeout: how long to wait, in milliseconds; -1 for no limit
  *
  * Return: false if a signal has arrived or nobody reads the output any more, otherwise true.
  */
-bool io_wait(struct pollfd *fd, int timeout)
+bool io_wait(struct pollfd *fds, size_t number, int timeout)
 {
 	struct timespec time = { timeout / 1000, timeout % 1000 * 1000000L };
-	struct pollfd fds[] = {
-		{ .fd = STDOUT_FILENO },	/* POLLERR if the reader is gone */
-		{ .fd = -1 },
-	};
+	struct pollfd all[number + 1];
 
-	if (fd)
-		fds[1] = *fd;
-	if (ppoll(fds, 2, timeout < 0 ? NULL : &time, &waiting) < 0) {
+	all[0] = (struct pollfd){ .fd = STDOUT_FILENO };	/* POLLERR if the reader is gone */
+	for (size_t i = 0; i < number; i++)
+		all[i + 1] = fds[i];
+	if (ppoll(all, number + 1, timeout < 0 ? NULL : &time, &waiting) < 0) {
 		if (errno != EINTR)
 			die_errno("cannot wait for the log");
 		return !io_has_ended();
 	}
-	if (fds[0].revents & (POLLERR | POLLHUP | POLLNVAL))
+	if (all[0].revents & (POLLERR | POLLHUP | POLLNVAL))
 		gone = true;
-	if (fd)
-		fd->revents = fds[1].revents;
+	for (size_t i = 0; i < number; i++)
+		fds[i].revents = all[i + 1].revents;
 	return !io_has_ended();
 }
 

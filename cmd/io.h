@@ -9,12 +9,15 @@
 #include <getopt.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 int next_option(int argc, char **argv, const struct option *options, const char *usage);
 bool parse_number(const char *text, unsigned long long most, unsigned long long *value);
 
 void io_init(void);
-bool io_wait(struct pollfd *fd, int timeout);
+void io_expect_requests(void);
+bool io_was_asked(void);
+bool io_wait(struct pollfd *fds, size_t number, int timeout);
 bool io_has_ended(void);
 void io_flush(void);
 

@@ -13,7 +13,9 @@
  */
 #include <curses.h>
 #include <dlfcn.h>
+#include <event-parse.h>
 #include <jansson.h>
+#include <kbuffer.h>
 #include <libkmod.h>
 #include <libsmartcols.h>
 #include <stdarg.h>
@@ -49,6 +51,7 @@ type function parameters						\
 #define SMARTCOLS(...)	LAZY("libsmartcols.so.1", __VA_ARGS__)
 #define SYSTEMD(...)	LAZY("libsystemd.so.0", __VA_ARGS__)
 #define TINFO(...)	LAZY("libtinfo.so.6", __VA_ARGS__)
+#define TEP(...)	LAZY("libtraceevent.so.1", __VA_ARGS__)
 #define TRACEFS(...)	LAZY("libtracefs.so.1", __VA_ARGS__)
 
 KMOD(struct kmod_ctx *, kmod_new, (const char *dir, const char * const *paths), (dir, paths))
@@ -164,6 +167,21 @@ SYSTEMD(int, sd_journal_get_events, (sd_journal *journal), (journal))
 SYSTEMD(int, sd_journal_get_timeout, (sd_journal *journal, uint64_t *usec), (journal, usec))
 SYSTEMD(int, sd_journal_process, (sd_journal *journal), (journal))
 
+TEP(struct tep_event *, tep_find_event_by_name,
+	(struct tep_handle *tep, const char *system, const char *name), (tep, system, name))
+TEP(struct tep_format_field *, tep_find_field, (struct tep_event *event, const char *name),
+	(event, name))
+TEP(void, tep_free, (struct tep_handle *tep), (tep))
+TEP(struct kbuffer *, kbuffer_alloc, (enum kbuffer_long_size size, enum kbuffer_endian endian),
+	(size, endian))
+TEP(void, kbuffer_free, (struct kbuffer *kbuffer), (kbuffer))
+TEP(int, kbuffer_load_subbuffer, (struct kbuffer *kbuffer, void *page), (kbuffer, page))
+TEP(int, kbuffer_missed_events, (struct kbuffer *kbuffer), (kbuffer))
+TEP(void *, kbuffer_read_event, (struct kbuffer *kbuffer, unsigned long long *stamp),
+	(kbuffer, stamp))
+TEP(void *, kbuffer_next_event, (struct kbuffer *kbuffer, unsigned long long *stamp),
+	(kbuffer, stamp))
+
 TINFO(int, setupterm, (const char *name, int fd, int *error), (name, fd, error))
 TINFO(int, tigetnum, (const char *name), (name))
 TINFO(char *, tigetstr, (const char *name), (name))
@@ -182,5 +200,25 @@ TRACEFS(struct tracefs_instance *, tracefs_instance_create, (const char *name), 
 TRACEFS(int, tracefs_instance_destroy, (struct tracefs_instance *instance), (instance))
 TRACEFS(void, tracefs_instance_free, (struct tracefs_instance *instance), (instance))
 TRACEFS(const char *, tracefs_instance_get_name, (struct tracefs_instance *instance), (instance))
+TRACEFS(bool, tracefs_instance_is_new, (struct tracefs_instance *instance), (instance))
+TRACEFS(char *, tracefs_instance_file_read,
+	(struct tracefs_instance *instance, const char *file, int *size), (instance, file, size))
+TRACEFS(int, tracefs_instance_file_read_number,
+	(struct tracefs_instance *instance, const char *file, long long *number),
+	(instance, file, number))
+TRACEFS(int, tracefs_instance_file_open,
+	(struct tracefs_instance *instance, const char *file, int mode), (instance, file, mode))
+TRACEFS(int, tracefs_event_file_write,
+	(struct tracefs_instance *instance, const char *system, const char *event,
+	 const char *file, const char *text), (instance, system, event, file, text))
+TRACEFS(int, tracefs_event_enable,
+	(struct tracefs_instance *instance, const char *system, const char *event),
+	(instance, system, event))
+TRACEFS(int, tracefs_event_disable,
+	(struct tracefs_instance *instance, const char *system, const char *event),
+	(instance, system, event))
+TRACEFS(char *, tracefs_get_clock, (struct tracefs_instance *instance), (instance))
+TRACEFS(struct tep_handle *, tracefs_local_events_system,
+	(const char *directory, const char * const *systems), (directory, systems))
 TRACEFS(int, tracefs_instances_walk,
 	(int (*callback)(const char *name, void *context), void *context), (callback, context))

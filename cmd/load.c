@@ -29,8 +29,6 @@
 #include "load.h"
 #include "state.h"
 
-#define LOCK	"/run/" NAME ".lock"
-
 /*
  * How long to wait until nobody uses the trace event, in seconds. The kernel releases a BPF program
  * a moment after its process has ended. Others may use the event for days.
@@ -103,9 +101,9 @@ static bool take_lock(void)
 {
 	char *other;
 
-	lock = open(LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	lock = open(LOAD_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (lock < 0) {
-		pr_err("cannot open " LOCK ": %s.", strerror(errno));
+		pr_err("cannot open " LOAD_LOCK ": %s.", strerror(errno));
 		return false;
 	}
 	switch (until(try_lock, now() + timeout, true)) {
@@ -115,7 +113,7 @@ static bool take_lock(void)
 		pr_err("interrupted while another tcp-connect-logger was at work; nothing was done.");
 		return false;
 	default:
-		other = read_text(LOCK);
+		other = read_text(LOAD_LOCK);
 		pr_err("another tcp-connect-logger, process %s, is at work; nothing was done within %d s.",
 		       other ?: "unknown", timeout);
 		free(other);
@@ -665,9 +663,12 @@ static int unload_livepatch(bool quiet)
 static int unload(const char *event, bool quiet)
 {
 	bool had_event = is_there(SYS_EVENT_MODULE) == 1;
-	double wait = timeout < EVENT_TIMEOUT ? timeout : EVENT_TIMEOUT;
+	double wait = timeout;
 	int ret;
 
+	/* The recorder stores what is in the kernel's buffers first. */
+	if (had_event && !event_ask_recorder() && wait > EVENT_TIMEOUT)
+		wait = EVENT_TIMEOUT;
 	switch (until(event_gone, now() + wait, true)) {
 	case REACHED:
 		break;

@@ -6,6 +6,9 @@
 /** define DEFAULT_TIMEOUT - default of --timeout in seconds; also in the help text in verbs.c */
 #define DEFAULT_TIMEOUT	60
 
+/** define LOAD_LOCK - who loads or unloads the module locks this file */
+#define LOAD_LOCK	"/run/" NAME ".lock"
+
 /**
  * struct load_options - the options of load, unload and reload
  * @timeout: how long to wait, in seconds

@@ -163,7 +163,7 @@ struct arguments {
 	int verb;
 	enum format format;
 	struct load_options load;
-	unsigned int given;
+	unsigned long long given;
 };
 
 /* Returns false after --help and --version, which leave nothing else to do. */
@@ -175,7 +175,7 @@ static bool parse(int argc, char **argv, struct arguments *to)
 
 	/* The value of an option is its index in the table, plus 256. */
 	for (int i = 0; options[i].name; i++) {
-		int taken = 1 << FOLLOW | 1 << TOP;
+		int taken = 1 << FOLLOW | 1 << RECORD | 1 << TOP;
 
 		if (options[i].verbs && !(options[i].verbs & ~taken) && !options[i].help)
 			continue;
@@ -205,7 +205,7 @@ static bool parse(int argc, char **argv, struct arguments *to)
 		} else if (option == '?') {
 			wrong_usage("no such option: %s", refused(argc, argv));
 		} else {
-			to->given |= 1u << (option - 256);
+			to->given |= 1ULL << (option - 256);
 			if (!strcmp(name, "json"))
 				to->format = JSON;
 			else if (!strcmp(name, "prometheus"))
@@ -224,7 +224,7 @@ static bool parse(int argc, char **argv, struct arguments *to)
 	if (to->verb < 0)
 		wrong_usage("no such command: %s", verb);
 	for (int i = 0; options[i].name; i++)
-		if (to->given & 1u << i && !(options[i].verbs & 1 << to->verb))
+		if (to->given & 1ULL << i && !(options[i].verbs & 1 << to->verb))
 			wrong_usage("--%s is not for %s", options[i].name, verb);
 	return true;
 }
@@ -250,7 +250,7 @@ static int run(int argc, char **argv)
 	case RELOAD:
 		return do_reload(&arguments.load);
 	default:
-		/* follow and top parse their own options, which come after the name. */
+		/* follow, record and top parse their own options, which come after the name. */
 		wrong_usage("%s must come first", verbs[arguments.verb].name);
 	}
 }
@@ -262,6 +262,8 @@ int main(int argc, char **argv)
 	/* These end without an error when nobody reads their output any more. */
 	if (verb == FOLLOW)
 		return do_follow(argc - 1, argv + 1);
+	if (verb == RECORD)
+		return do_record(argc - 1, argv + 1);
 	if (verb == TOP)
 		return do_top(argc - 1, argv + 1);
 

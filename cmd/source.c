@@ -379,10 +379,10 @@ bool source_wait(struct source *source, int timeout)
 	bool goes_on;
 
 	if (!source)
-		return io_wait(NULL, timeout);
+		return io_wait(NULL, 0, timeout);
 	if (!source->journal) {
 		fd.fd = source->kmsg.fd;
-		return io_wait(&fd, timeout);
+		return io_wait(&fd, 1, timeout);
 	}
 
 	fd.fd = sd_journal_get_fd(source->journal);
@@ -391,7 +391,7 @@ bool source_wait(struct source *source, int timeout)
 	if (sd_journal_get_timeout(source->journal, &usec) >= 0)
 		timeout = sooner(timeout, usec);
 	timeout = sooner(timeout, source->check);
-	goes_on = io_wait(&fd, timeout);
+	goes_on = io_wait(&fd, 1, timeout);
 	sd_journal_process(source->journal);
 	return goes_on;
 }

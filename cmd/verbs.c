@@ -40,6 +40,10 @@ const struct verb_info verbs[NR_VERBS] = {
 		"follow",
 		"show connections as they are logged; see tcp-connect-logger follow --help",
 	},
+	[RECORD] = {
+		"record",
+		"store each connection in a file; see tcp-connect-logger record --help",
+	},
 	[TOP] = {
 		"top",
 		"show which processes connect where; see tcp-connect-logger top --help",
@@ -57,18 +61,32 @@ const struct option_info options[] = {
 	{ "fallback", ON(RELOAD), "FILE", A_FILE,
 	  "reload: load this module if the installed one does not load" },
 
-	/* follow and top have their own --help, which describes these options. */
-	{ "comm", ON(FOLLOW), "PATTERN", ANY_WORD, NULL },
+	/* follow, record and top have their own --help, which describes these options. */
+	{ "comm", ON(FOLLOW) | ON(RECORD), "PATTERN", ANY_WORD, NULL },
 	{ "json", ON(FOLLOW), NULL, NOTHING, NULL },
-	{ "net", ON(FOLLOW), "NETWORK", ANY_WORD, NULL },
-	{ "pid", ON(FOLLOW), "PID", ANY_WORD, NULL },
-	{ "port", ON(FOLLOW), "PORT", ANY_WORD, NULL },
-	{ "user", ON(FOLLOW), "USER", A_USER, NULL },
+	{ "net", ON(FOLLOW) | ON(RECORD), "NETWORK", ANY_WORD, NULL },
+	{ "pid", ON(FOLLOW) | ON(RECORD), "PID", ANY_WORD, NULL },
+	{ "port", ON(FOLLOW) | ON(RECORD), "PORT", ANY_WORD, NULL },
+	{ "user", ON(FOLLOW) | ON(RECORD), "USER", A_USER, NULL },
+	{ "cgroup", ON(FOLLOW) | ON(RECORD), "PATH", ANY_WORD, NULL },
+	{ "not-cgroup", ON(FOLLOW) | ON(RECORD), "PATH", ANY_WORD, NULL },
+	{ "not-comm", ON(FOLLOW) | ON(RECORD), "PATTERN", ANY_WORD, NULL },
+	{ "not-net", ON(FOLLOW) | ON(RECORD), "NETWORK", ANY_WORD, NULL },
+	{ "not-pid", ON(FOLLOW) | ON(RECORD), "PID", ANY_WORD, NULL },
+	{ "not-port", ON(FOLLOW) | ON(RECORD), "PORT", ANY_WORD, NULL },
+	{ "not-user", ON(FOLLOW) | ON(RECORD), "USER", A_USER, NULL },
+	{ "buffer", ON(RECORD), "MIB", ANY_WORD, NULL },
+	{ "config", ON(RECORD), "FILE", A_FILE, NULL },
+	{ "days", ON(RECORD), "N", ANY_WORD, NULL },
+	{ "directory", ON(RECORD), "DIR", A_FILE, NULL },
+	{ "fields", ON(RECORD), "LIST", ANY_WORD, NULL },
+	{ "file-size", ON(RECORD), "MIB", ANY_WORD, NULL },
+	{ "total-size", ON(RECORD), "MIB", ANY_WORD, NULL },
 	{ "count", ON(TOP), "N", ANY_WORD, NULL },
 	{ "interval", ON(TOP), "SECONDS", ANY_WORD, NULL },
 	{ "kmsg", ON(FOLLOW) | ON(TOP), NULL, NOTHING, NULL },
 
-	{ "help", ON(FOLLOW) | ON(TOP), NULL, NOTHING, "show this help" },
+	{ "help", ON(FOLLOW) | ON(RECORD) | ON(TOP), NULL, NOTHING, "show this help" },
 	{ "version", 0, NULL, NOTHING, "print the version" },
 	{ }
 };

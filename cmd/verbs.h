@@ -6,7 +6,7 @@
 #ifndef VERBS_H
 #define VERBS_H
 
-enum verb { STATUS, ENABLE, DISABLE, LOAD, UNLOAD, RELOAD, FOLLOW, TOP, NR_VERBS };
+enum verb { STATUS, ENABLE, DISABLE, LOAD, UNLOAD, RELOAD, FOLLOW, RECORD, TOP, NR_VERBS };
 
 /**
  * struct verb_info - a verb
@@ -49,8 +49,9 @@ extern const struct verb_info verbs[NR_VERBS];
 extern const struct option_info options[];
 extern const struct example examples[];
 
-/* These two verbs parse their own options. */
+/* These verbs parse their own options. */
 int do_follow(int argc, char **argv);
+int do_record(int argc, char **argv);
 int do_top(int argc, char **argv);
 
 #endif /* VERBS_H */

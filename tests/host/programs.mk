@@ -6,7 +6,7 @@
 
 warnings = -Wall -Wextra -Werror
 sanitize = -fsanitize=address,undefined -fno-sanitize-recover=all
-parsers = cmd/histogram.c cmd/message.c cmd/record.c cmd/text.c
+parsers = cmd/filter.c cmd/histogram.c cmd/json.c cmd/message.c cmd/record.c cmd/text.c
 guest = connect storm cost nap sequence
 # Instead of /dev/kmsg, these commands read what tests/host/feed.c writes.
 kmsg = '-DKMSG=\"/proc/self/fd/9\"'
@@ -32,7 +32,7 @@ command:
 
 fuzz: CC = clang
 fuzz:
-	$(host) -O1 $(sanitize) -fsanitize=fuzzer tests/host/fuzz.c $(parsers)
+	$(host) -O1 $(sanitize) -fsanitize=fuzzer tests/host/fuzz.c cmd/command.c cmd/io.c $(parsers)
 
 feed:
 	$(host) -O2 tests/host/feed.c

@@ -23,7 +23,9 @@ typedef uint8_t u8;
 
 #include "../../src/comm.h"
 #include "../../src/prologue.h"
+#include "../../cmd/filter.h"
 #include "../../cmd/histogram.h"
+#include "../../cmd/json.h"
 #include "../../cmd/message.h"
 #include "../../cmd/record.h"
 #include "../../cmd/text.h"
@@ -491,6 +493,127 @@ static void test_users(void)
 	alarm(0);
 }
 
+static void test_filters(void)
+{
+	static const struct {
+		const char *name, *kernel;
+		struct {
+			int kind;
+			const char *text;
+		} filters[4];
+	} cases[] = {
+		{ "none", NULL, { } },
+		{ "pid", "(pid == 8421)", { { BY_PID, "8421" } } },
+		{ "two ports", "(dport == 80 || dport == 443)",
+		  { { BY_PORT, "80" }, { BY_PORT, "443" } } },
+		{ "two ports not", "(dport != 80 && dport != 443)",
+		  { { BUT_NOT + BY_PORT, "80" }, { BUT_NOT + BY_PORT, "443" } } },
+		{ "a user, not a port", "(uid == 33) && (dport != 53)",
+		  { { BUT_NOT + BY_PORT, "53" }, { BY_USER, "33" } } },
+		{ "a network", "((family == 2 && daddr >= 0xa000000 && daddr <= 0xaffffff))",
+		  { { BY_NET, "10.0.0.0/8" } } },
+		{ "not a network", "((family != 2 || daddr < 0x7f000000 || daddr > 0x7fffffff))",
+		  { { BUT_NOT + BY_NET, "127.0.0.0/8" } } },
+		{ "a network with host bits", "((family == 2 && daddr >= 0xa000000 && daddr <= 0xa0000ff))",
+		  { { BY_NET, "10.0.0.77/24" } } },
+		{ "all of IPv4", "((family == 2 && daddr >= 0 && daddr <= 0xffffffff))",
+		  { { BY_NET, "0.0.0.0/0" } } },
+		{ "a short IPv6 network",
+		  "((family == 10 && daddr6_hi >= 0x20010db800000000 && daddr6_hi <= 0x20010db8ffffffff))",
+		  { { BY_NET, "2001:db8::/32" } } },
+		{ "half an IPv6 address",
+		  "((family == 10 && daddr6_hi >= 0x20010db800000000 && daddr6_hi <= 0x20010db800000000))",
+		  { { BY_NET, "2001:db8::/64" } } },
+		{ "not an IPv6 address",
+		  "((family != 10 || daddr6_hi < 0 || daddr6_hi > 0 || daddr6_lo < 0x1 || daddr6_lo > 0x1))",
+		  { { BUT_NOT + BY_NET, "::1" } } },
+		{ "all of IPv6",
+		  "((family == 10 && daddr6_hi >= 0 && daddr6_hi <= 0xffffffffffffffff))",
+		  { { BY_NET, "::/0" } } },
+		{ "names", "(comm ~ \"curl\" || comm ~ \"ssh*\") && (comm !~ \"?sshd\")",
+		  { { BY_COMM, "curl" }, { BY_COMM, "ssh*" }, { BUT_NOT + BY_COMM, "?sshd" } } },
+		{ "a name in brackets: the kernel lets all through", NULL,
+		  { { BY_COMM, "curl" }, { BY_COMM, "[[:digit:]]" } } },
+		{ "not a name with a quote: the kernel lets it through", "(comm !~ \"curl\")",
+		  { { BUT_NOT + BY_COMM, "curl" }, { BUT_NOT + BY_COMM, "a\"b" } } },
+		{ "a name that begins with !", NULL, { { BY_COMM, "!x" } } },
+	};
+	struct record record = { .pid = 8421, .uid = 33, .comm = "curl", .family = AF_INET,
+				 .addr = { 10, 0, 0, 1 }, .port = 53 };
+	const unsigned long long cgroup = 7;
+	char name[80];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *text;
+		bool same;
+
+		for (int n = 0; n < 4 && cases[i].filters[n].text; n++)
+			filter_add(cases[i].filters[n].kind, cases[i].filters[n].text);
+		text = filters_for_kernel();
+		same = text && cases[i].kernel ? !strcmp(text, cases[i].kernel) :
+						 !text && !cases[i].kernel;
+		snprintf(name, sizeof(name), "filter: %s", cases[i].name);
+		report(same, name);
+		free(text);
+		filters_free();
+	}
+
+	filter_add(BY_COMM, "c*");
+	filter_add(BY_COMM, "nobody");
+	report(filters_match(&record, NULL), "filter: any value of a field");
+	filter_add(BUT_NOT + BY_PORT, "54");
+	report(filters_match(&record, NULL), "filter: not another port");
+	filter_add(BUT_NOT + BY_NET, "10.0.0.0/8");
+	report(!filters_match(&record, NULL), "filter: not this network");
+	filters_free();
+	filter_add(BY_CGROUP, "/");
+	report(!filters_match(&record, NULL), "filter: an unknown cgroup");
+	report(!filters_match(&record, &cgroup), "filter: another cgroup");
+	filters_free();
+}
+
+static void test_json(void)
+{
+	static const struct {
+		const char *name, *json;
+		struct traced traced;
+	} cases[] = {
+		{ "IPv4",
+		  "{\"time\":\"2026-11-30T22:30:00.000000042Z\",\"pid\":8421,\"uid\":4294967295,"
+		  "\"comm\":\"curl\",\"family\":\"AF_INET\",\"daddr\":\"93.184.216.34\",\"dport\":80,"
+		  "\"ret\":0,\"netns\":4026531840,\"cgroup\":3581,\"cookie\":12}\n",
+		  { .nsec = 1796077800000000042ULL, .netns = 4026531840U, .cgroup = 3581, .cookie = 12,
+		    .record = { .pid = 8421, .uid = 4294967295U, .comm = "curl", .family = AF_INET,
+				.addr = { 93, 184, 216, 34 }, .port = 80 } } },
+		{ "IPv6, a name that is no text",
+		  "{\"time\":\"2026-11-30T22:30:01.999999999Z\",\"pid\":1,\"uid\":0,"
+		  "\"comm\":\"\\\"\\\\\\u000a\xc3\xa9\xef\xbf\xbd\\u202e\",\"family\":\"AF_INET6\","
+		  "\"daddr\":\"fe80::1%2\",\"dport\":65535,"
+		  "\"ret\":-2147483648,\"netns\":0,\"cgroup\":18446744073709551615,\"cookie\":0}\n",
+		  { .nsec = 1796077801999999999ULL, .cgroup = ~0ULL, .result = -2147483647 - 1,
+		    .record = { .pid = 1, .comm = "\"\\\n\xc3\xa9\xff\xe2\x80\xae", .family = AF_INET6,
+				.addr = { 0xfe, 0x80, [15] = 1 }, .scope = 2, .port = 65535 } } },
+	};
+	struct traced longest = { .nsec = ~0ULL, .result = -2147483647 - 1, .netns = ~0U,
+				  .cgroup = ~0ULL, .cookie = ~0ULL,
+				  .record = { .pid = 4194304, .uid = ~0U, .family = AF_INET6,
+					      .scope = ~0U, .port = 65535 } };
+	char line[JSON_LEN], name[80];
+	size_t length;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		length = json_traced(&cases[i].traced, (1U << NR_JSON_FIELDS) - 1, line);
+		snprintf(name, sizeof(name), "JSON: %s", cases[i].name);
+		report(length == strlen(cases[i].json) && !memcmp(line, cases[i].json, length), name);
+	}
+	length = json_traced(&cases[0].traced, 1U << JSON_PID | 1U << JSON_DPORT, line);
+	report(length == 24 && !memcmp(line, "{\"pid\":8421,\"dport\":80}\n", 24), "JSON: two fields");
+	memset(longest.record.comm, 0xff, COMM_LEN);
+	memset(longest.record.addr, 0xff, 16);
+	length = json_traced(&longest, (1U << NR_JSON_FIELDS) - 1, line);
+	report(length + COMM_LEN * 3 < JSON_LEN, "JSON: the longest line fits in any locale");
+}
+
 int main(void)
 {
 	setlocale(LC_CTYPE, "C.UTF-8");
@@ -505,6 +628,8 @@ int main(void)
 	test_histogram();
 	test_rows();
 	test_users();
+	test_filters();
+	test_json();
 	fflush(stdout);
 	return 0;
 }

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
+/*
+ * Write connections as JSON. libjansson would take ten times as long as the kernel takes to trace
+ * the connection, so the lines of a recorder are written here.
+ */
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+
+#include "json.h"
+#include "text.h"
+
+/** json_fields - the names of the members; they are those of the trace event */
+const char * const json_fields[NR_JSON_FIELDS] = {
+	[JSON_TIME] = "time",
+	[JSON_PID] = "pid",
+	[JSON_UID] = "uid",
+	[JSON_COMM] = "comm",
+	[JSON_FAMILY] = "family",
+	[JSON_DADDR] = "daddr",
+	[JSON_DPORT] = "dport",
+	[JSON_RET] = "ret",
+	[JSON_NETNS] = "netns",
+	[JSON_CGROUP] = "cgroup",
+	[JSON_COOKIE] = "cookie",
+};
+
+/* Each of these functions returns the end of what it has written. None writes a NUL. */
+
+static char *put_number(char *to, unsigned long long number)
+{
+	char digits[20];
+	int length = 0;
+
+	do {
+		digits[length++] = '0' + number % 10;
+		number /= 10;
+	} while (number);
+	while (length)
+		*to++ = digits[--length];
+	return to;
+}
+
+/* Most records have the same second as the previous one, so keep the text of the last second. */
+static char *put_time(char *to, unsigned long long nsec)
+{
+	static char second[sizeof("2000-01-01T00:00:00.") + 16];
+	static size_t length;
+	static time_t last = -1;
+	time_t seconds = nsec / 1000000000;
+	unsigned int rest = nsec % 1000000000;
+
+	if (seconds != last) {
+		length = strftime(second, sizeof(second), "%FT%T.", gmtime(&seconds));
+		last = seconds;
+	}
+	to = mempcpy(to, second, length);
+	for (int i = 8; i >= 0; i--) {
+		to[i] = '0' + rest % 10;
+		rest /= 10;
+	}
+	to[9] = 'Z';
+	return to + 10;
+}
+
+/* JSON is UTF-8, so replace invalid bytes with U+FFFD. */
+static char *put_bytes(char *to, const char *bytes, size_t most)
+{
+	size_t length = strnlen(bytes, most), size;
+	unsigned int code;
+
+	for (size_t i = 0; i < length; i += size) {
+		char c = bytes[i];
+
+		size = 1;
+		if (c == '"' || c == '\\') {
+			*to++ = '\\';
+			*to++ = c;
+		} else if (c >= ' ' && c < 0x7f) {
+			*to++ = c;
+		} else {
+			size = text_character(bytes + i, length - i, &code);
+			text_safe(size ? bytes + i : "\xef\xbf\xbd", size ?: 3, TEXT_JSON, to);
+			to += strlen(to);
+			size = size ?: 1;
+		}
+	}
+	return to;
+}
+
+static char *put_address(char *to, const struct record *record)
+{
+	if (record->family == AF_INET6) {
+		record_address(record, to);
+		return to + strlen(to);
+	}
+	for (int i = 0; i < 4; i++) {
+		to = put_number(to, record->addr[i]);
+		*to++ = '.';
+	}
+	return to - 1;
+}
+
+static char *put_value(char *to, const struct traced *traced, enum json_field field)
+{
+	const struct record *record = &traced->record;
+
+	switch (field) {
+	case JSON_PID:
+		return put_number(to, record->pid);
+	case JSON_UID:
+		return put_number(to, record->uid);
+	case JSON_DPORT:
+		return put_number(to, record->port);
+	case JSON_RET:
+		if (traced->result < 0)
+			*to++ = '-';
+		return put_number(to, traced->result < 0 ? -(long long)traced->result : traced->result);
+	case JSON_NETNS:
+		return put_number(to, traced->netns);
+	case JSON_CGROUP:
+		return put_number(to, traced->cgroup);
+	case JSON_COOKIE:
+		return put_number(to, traced->cookie);
+	default:
+		break;
+	}
+
+	*to++ = '"';
+	switch (field) {
+	case JSON_TIME:
+		to = put_time(to, traced->nsec);
+		break;
+	case JSON_COMM:
+		to = put_bytes(to, record->comm, COMM_LEN);
+		break;
+	case JSON_FAMILY:
+		to = stpcpy(to, record->family == AF_INET6 ? "AF_INET6" : "AF_INET");
+		break;
+	default:
+		to = put_address(to, record);
+	}
+	*to++ = '"';
+	return to;
+}
+
+/**
+ * json_time() - write a time as in RFC 3339, in UTC
+ * @nsec: the time in nanoseconds since the epoch
+ * @text: where to write it
+ */
+void json_time(unsigned long long nsec, char text[JSON_TIME_LEN])
+{
+	*put_time(text, nsec) = '\0';
+}
+
+/**
+ * json_now() - write the present time
+ * @text: where to write it
+ */
+void json_now(char text[JSON_TIME_LEN])
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	json_time(now.tv_sec * 1000000000ULL + now.tv_nsec, text);
+}
+
+/**
+ * json_traced() - write a connection as a line with a JSON object
+ * @traced: the connection
+ * @fields: bit mask of the members to write, see enum json_field
+ * @line: where to write the line, with a newline, but without a NUL
+ *
+ * Return: the length of the line.
+ */
+size_t json_traced(const struct traced *traced, unsigned int fields, char line[JSON_LEN])
+{
+	char *to = line;
+
+	*to++ = '{';
+	for (int field = 0; field < NR_JSON_FIELDS; field++) {
+		if (!(fields & 1U << field))
+			continue;
+		if (to > line + 1)
+			*to++ = ',';
+		*to++ = '"';
+		to = stpcpy(to, json_fields[field]);
+		*to++ = '"';
+		*to++ = ':';
+		to = put_value(to, traced, field);
+	}
+	*to++ = '}';
+	*to++ = '\n';
+	return to - line;
+}

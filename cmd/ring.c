@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
+/*
+ * Read the trace event from the ring buffer of a trace instance, page by page (trace_pipe_raw in
+ * Documentation/trace/ftrace.rst). Each CPU has a buffer. The records of all CPUs are merged by
+ * time.
+ *
+ * The kernel wakes us if half of a buffer is full, and for the first record after a pause. Otherwise
+ * we look twice a second, because waking us for each record would cost more than the record.
+ */
+#include <errno.h>
+#include <event-parse.h>
+#include <fcntl.h>
+#include <kbuffer.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <tracefs.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "io.h"
+#include "ring.h"
+
+#define EVENT	"tcp_connect"
+
+/* Time between two looks at buffers that are not empty, in milliseconds */
+#define INTERVAL	500
+
+/* A CPU may take this long to finish a record, in nanoseconds. A record that takes longer is late. */
+#define SETTLED		1000000ULL
+
+/**
+ * struct cpu - the buffer of a CPU
+ * @number: number of the CPU
+ * @fd: its trace_pipe_raw
+ * @kbuffer: the page that is being read
+ * @page: memory of that page
+ * @event: the next record, or NULL
+ * @stamp: time stamp of the next record
+ */
+struct cpu {
+	int number, fd;
+	struct kbuffer *kbuffer;
+	void *page;
+	const unsigned char *event;
+	unsigned long long stamp;
+};
+
+/**
+ * struct ring - the buffers of all CPUs
+ * @instance: the trace instance
+ * @cpus: the CPUs
+ * @nr_cpus: how many
+ * @current: the CPU that has the oldest record, or NULL
+ * @until: the next CPU's oldest record has this time stamp, or it is too new
+ * @limit: newer records are left for later, because another CPU may still have older ones
+ * @offset: what to add to a time stamp for the time since the epoch
+ * @page_size: size of a page, with its header
+ * @fds: to wait for all CPUs
+ * @percent: the file buffer_percent
+ * @watermark: what is in that file
+ * @busy: a record has been found since ring_begin()
+ * @lacks: a page was preceded by lost records
+ * @offsets: where each field is in the event
+ */
+struct ring {
+	struct tracefs_instance *instance;
+	struct cpu *cpus;
+	int nr_cpus;
+	struct cpu *current;
+	unsigned long long until, limit, offset;
+	size_t page_size;
+	struct pollfd *fds;
+	int percent, watermark;
+	bool busy, lacks;
+	unsigned short type;
+	struct {
+		int pid, uid, netns, ret, cgroup, cookie, comm, sockaddr;
+	} offsets;
+};
+
+static unsigned long long nsec_of(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+/* ---- Open ---- */
+
+/**
+ * ring_exists() - find out whether the kernel has the trace event
+ *
+ * Return: true if it has, and this process can use it.
+ */
+bool ring_exists(void)
+{
+	return tracefs_event_file_exists(NULL, MODULE, EVENT, "enable");
+}
+
+/* Write a file of the instance, or exit. */
+static void set(struct ring *ring, const char *file, const char *text)
+{
+	int fd = tracefs_instance_file_open(ring->instance, file, O_WRONLY);
+	ssize_t length = fd < 0 ? -1 : write(fd, text, strlen(text));
+
+	if (length < 0)
+		die(EXIT_FAILED, "cannot write %s to %s of the trace instance %s: %s", text, file,
+		    tracefs_instance_get_name(ring->instance), strerror(errno));
+	close(fd);
+}
+
+static void set_number(struct ring *ring, const char *file, unsigned long number)
+{
+	char text[32];
+
+	sprintf(text, "%lu", number);
+	set(ring, file, text);
+}
+
+static int offset_of(struct tep_event *event, const char *name, int size)
+{
+	struct tep_format_field *field = tep_find_field(event, name);
+
+	if (!field || field->size != size)
+		die(EXIT_FAILED, "the trace event has no field %s of %d bytes: this command and the module do not fit together",
+		    name, size);
+	return field->offset;
+}
+
+static void read_format(struct ring *ring)
+{
+	static const char * const systems[] = { MODULE, NULL };
+	struct tep_handle *tep = tracefs_local_events_system(NULL, systems);
+	struct tep_event *event = tep ? tep_find_event_by_name(tep, MODULE, EVENT) : NULL;
+
+	if (!event)
+		die_errno("cannot read the format of the trace event");
+	ring->type = event->id;
+	ring->offsets.pid = offset_of(event, "pid", 4);
+	ring->offsets.uid = offset_of(event, "uid", 4);
+	ring->offsets.netns = offset_of(event, "netns", 4);
+	ring->offsets.ret = offset_of(event, "ret", 4);
+	ring->offsets.cgroup = offset_of(event, "cgroup", 8);
+	ring->offsets.cookie = offset_of(event, "cookie", 8);
+	ring->offsets.comm = offset_of(event, "comm", COMM_LEN);
+	ring->offsets.sockaddr = offset_of(event, "sockaddr", sizeof(struct sockaddr_in6));
+	tep_free(tep);
+}
+
+/* What the kernel must do with the instance. It keeps the records in it if this has not changed. */
+static void configure(struct ring *ring, size_t size, const char *filter)
+{
+	unsigned long kib = size / 1024 / ring->nr_cpus;
+	char *clock = tracefs_get_clock(ring->instance);
+	long long before = 0;
+
+	/* A size is rounded up to whole pages. */
+	kib -= kib % (ring->page_size / 1024);
+	/* CLOCK_BOOTTIME does not jump, and continues in suspend. Changing the clock clears the buffer. */
+	if (!clock || strcmp(clock, "boot"))
+		set(ring, "trace_clock", "boot");
+	free(clock);
+	tracefs_instance_file_read_number(ring->instance, "buffer_size_kb", &before);
+	if ((unsigned long long)before != kib)
+		set_number(ring, "buffer_size_kb", kib);
+	if (tracefs_event_file_write(ring->instance, MODULE, EVENT, "filter", filter ?: "0") < 0)
+		die(EXIT_FAILED, "the kernel refuses the filter %s: %s", filter ?: "0",
+		    strerror(errno));
+	if (tracefs_event_enable(ring->instance, MODULE, EVENT))
+		die_errno("cannot enable the trace event");
+}
+
+static void open_cpu(struct ring *ring, int number)
+{
+	struct cpu *cpu;
+	char file[64];
+	int fd;
+
+	sprintf(file, "per_cpu/cpu%d/trace_pipe_raw", number);
+	fd = tracefs_instance_file_open(ring->instance, file, O_RDONLY | O_NONBLOCK);
+	if (fd < 0 && errno == ENOENT)
+		return;
+	ring->cpus = reallocarray(ring->cpus, ring->nr_cpus + 1, sizeof(*ring->cpus));
+	ring->fds = reallocarray(ring->fds, ring->nr_cpus + 1, sizeof(*ring->fds));
+	if (!ring->cpus || !ring->fds)
+		die_errno("cannot open the buffers");
+	/* epoll would ask the kernel only once, so it would miss changes of buffer_percent. */
+	ring->fds[ring->nr_cpus] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	cpu = &ring->cpus[ring->nr_cpus++];
+	*cpu = (struct cpu){ .number = number, .fd = fd, .page = malloc(ring->page_size),
+			     .kbuffer = kbuffer_alloc(KBUFFER_LSIZE_SAME_AS_HOST,
+						      KBUFFER_ENDIAN_SAME_AS_HOST) };
+	if (fd < 0 || !cpu->page || !cpu->kbuffer)
+		die_errno("cannot read the buffer of a CPU");
+}
+
+/**
+ * ring_open() - enable the trace event in a trace instance, and read its buffers
+ * @name: name of the instance; if it exists, reading continues there
+ * @size: size of the buffers of all CPUs together, in bytes
+ * @filter: the kernel's filter, or NULL
+ *
+ * Exits on an error.
+ *
+ * Return: the buffers.
+ */
+struct ring *ring_open(const char *name, size_t size, const char *filter)
+{
+	struct ring *ring = calloc(1, sizeof(*ring));
+
+	if (!ring)
+		die_errno("cannot open the buffers");
+	ring->page_size = sysconf(_SC_PAGESIZE);
+	ring->watermark = -1;
+	read_format(ring);
+	ring->instance = tracefs_instance_create(name);
+	if (!ring->instance)
+		die_errno("cannot create a trace instance");
+	ring->percent = tracefs_instance_file_open(ring->instance, "buffer_percent", O_WRONLY);
+	if (ring->percent < 0)
+		die_errno("cannot wait for the buffers");
+	for (int cpu = 0; cpu < sysconf(_SC_NPROCESSORS_CONF); cpu++)
+		open_cpu(ring, cpu);
+	configure(ring, size, filter);
+	return ring;
+}
+
+/**
+ * ring_is_new() - find out whether ring_open() has made the instance
+ * @ring: the buffers
+ *
+ * Return: false if there was such an instance, so that its records are older.
+ */
+bool ring_is_new(const struct ring *ring)
+{
+	return tracefs_instance_is_new(ring->instance);
+}
+
+/* ---- Read ---- */
+
+/* Go to the first record of the next page that has one, if any. */
+static void load_page(struct ring *ring, struct cpu *cpu)
+{
+	do {
+		ssize_t length = read(cpu->fd, cpu->page, ring->page_size);
+
+		cpu->event = NULL;
+		if (length < 0 && errno == EINTR)
+			continue;
+		if (length < 0 && errno != EAGAIN)
+			die_errno("cannot read the buffer of a CPU");
+		if (length <= 0)
+			return;
+		kbuffer_load_subbuffer(cpu->kbuffer, cpu->page);
+		if (kbuffer_missed_events(cpu->kbuffer))
+			ring->lacks = true;
+		cpu->event = kbuffer_read_event(cpu->kbuffer, &cpu->stamp);
+	} while (!cpu->event);
+}
+
+/**
+ * ring_begin() - begin to read the records that exist now
+ * @ring: the buffers
+ * @all: include those that are so new that they may be out of order
+ */
+void ring_begin(struct ring *ring, bool all)
+{
+	unsigned long long now = nsec_of(CLOCK_BOOTTIME);
+
+	ring->offset = nsec_of(CLOCK_REALTIME) - now;
+	ring->limit = all ? ULLONG_MAX : now - SETTLED;
+	ring->busy = false;
+	ring->current = NULL;
+	for (int i = 0; i < ring->nr_cpus; i++) {
+		if (!ring->cpus[i].event)
+			load_page(ring, &ring->cpus[i]);
+		ring->busy |= ring->cpus[i].event != NULL;
+	}
+}
+
+/* Find the CPU that has the oldest record, and when it is another's turn. */
+static void choose(struct ring *ring)
+{
+	ring->current = NULL;
+	ring->until = ring->limit;
+	for (int i = 0; i < ring->nr_cpus; i++) {
+		struct cpu *cpu = &ring->cpus[i];
+
+		if (!cpu->event || cpu->stamp > ring->limit)
+			continue;
+		if (!ring->current || cpu->stamp < ring->current->stamp) {
+			if (ring->current)
+				ring->until = ring->current->stamp;
+			ring->current = cpu;
+		} else if (cpu->stamp < ring->until) {
+			ring->until = cpu->stamp;
+		}
+	}
+}
+
+static unsigned int get_u32(const unsigned char *from)
+{
+	unsigned int value;
+
+	memcpy(&value, from, sizeof(value));
+	return value;
+}
+
+static unsigned long long get_u64(const unsigned char *from)
+{
+	unsigned long long value;
+
+	memcpy(&value, from, sizeof(value));
+	return value;
+}
+
+static void decode(const struct ring *ring, const struct cpu *cpu, struct traced *traced)
+{
+	const unsigned char *event = cpu->event, *to = event + ring->offsets.sockaddr;
+	struct record *record = &traced->record;
+	unsigned short family;
+
+	traced->nsec = cpu->stamp + ring->offset;
+	traced->result = get_u32(event + ring->offsets.ret);
+	traced->netns = get_u32(event + ring->offsets.netns);
+	traced->cgroup = get_u64(event + ring->offsets.cgroup);
+	traced->cookie = get_u64(event + ring->offsets.cookie);
+	record->pid = get_u32(event + ring->offsets.pid);
+	record->uid = get_u32(event + ring->offsets.uid);
+	memcpy(record->comm, event + ring->offsets.comm, COMM_LEN);
+	memcpy(&family, to, sizeof(family));
+	record->family = family;
+	record->port = to[2] << 8 | to[3];
+	if (family == AF_INET6) {
+		memcpy(record->addr, to + offsetof(struct sockaddr_in6, sin6_addr), 16);
+		record->scope = get_u32(to + offsetof(struct sockaddr_in6, sin6_scope_id));
+	} else {
+		memcpy(record->addr, to + offsetof(struct sockaddr_in, sin_addr), 4);
+		record->scope = 0;
+	}
+}
+
+/**
+ * ring_next() - read the next record
+ * @ring: the buffers
+ * @traced: where to store it
+ *
+ * Return: false if there are no more since ring_begin().
+ */
+bool ring_next(struct ring *ring, struct traced *traced)
+{
+	struct cpu *cpu = ring->current;
+	unsigned short type;
+
+	do {
+		if (!cpu || !cpu->event || cpu->stamp > ring->until) {
+			choose(ring);
+			cpu = ring->current;
+			if (!cpu)
+				return false;
+		}
+		memcpy(&type, cpu->event, sizeof(type));
+		if (type == ring->type)
+			decode(ring, cpu, traced);
+		cpu->event = kbuffer_next_event(cpu->kbuffer, &cpu->stamp);
+		if (!cpu->event)
+			load_page(ring, cpu);
+	} while (type != ring->type);
+	return true;
+}
+
+/**
+ * ring_lacks_records() - find out whether records have been lost since the last call
+ * @ring: the buffers
+ *
+ * Return: true if some were lost, see ring_totals().
+ */
+bool ring_lacks_records(struct ring *ring)
+{
+	bool lacks = ring->lacks;
+
+	ring->lacks = false;
+	return lacks;
+}
+
+static unsigned long long take_count(const char *stats, const char *name)
+{
+	unsigned long long count = 0;
+	const char *line = strstr(stats, name);
+
+	if (!line || !take_number(line + strlen(name), ULLONG_MAX, &count))
+		die(EXIT_FAILED, "the kernel's statistics of a buffer have an unknown format");
+	return count;
+}
+
+/**
+ * ring_totals() - read the kernel's counts
+ * @ring: the buffers
+ *
+ * Return: the counts of all CPUs.
+ */
+struct ring_totals ring_totals(const struct ring *ring)
+{
+	struct ring_totals totals = { };
+	char file[64], *stats;
+
+	for (int i = 0; i < ring->nr_cpus; i++) {
+		sprintf(file, "per_cpu/cpu%d/stats", ring->cpus[i].number);
+		stats = tracefs_instance_file_read(ring->instance, file, NULL);
+		if (!stats)
+			die_errno("cannot read the statistics of a buffer");
+		totals.read += take_count(stats, "\nread events: ");
+		totals.waiting += take_count(stats, "entries: ");
+		/* The oldest are overwritten, and one within another at the wrong moment is not written. */
+		totals.lost += take_count(stats, "\noverrun: ") +
+			       take_count(stats, "\ncommit overrun: ") +
+			       take_count(stats, "\ndropped events: ");
+		free(stats);
+	}
+	return totals;
+}
+
+/* ---- Wait ---- */
+
+/* When the kernel wakes us: 0 for the first record, or at this percentage of a buffer */
+static void set_watermark(struct ring *ring, int percent)
+{
+	char text[16];
+
+	if (percent == ring->watermark)
+		return;
+	if (pwrite(ring->percent, text, sprintf(text, "%d", percent), 0) < 0)
+		die_errno("cannot set buffer_percent");
+	ring->watermark = percent;
+}
+
+/**
+ * ring_wait() - wait until it is time for ring_begin()
+ * @ring: the buffers
+ * @timeout: how long to wait at most, in milliseconds; -1 for no limit
+ *
+ * Return: false if the program should end, see io_has_ended().
+ */
+bool ring_wait(struct ring *ring, int timeout)
+{
+	set_watermark(ring, ring->busy ? 50 : 0);
+	if (ring->busy && (timeout < 0 || timeout > INTERVAL))
+		timeout = INTERVAL;
+	return io_wait(ring->fds, ring->nr_cpus, timeout);
+}
+
+/* ---- Close ---- */
+
+/**
+ * ring_stop() - disable the trace event, so that no more records come
+ * @ring: the buffers
+ */
+void ring_stop(struct ring *ring)
+{
+	if (tracefs_event_disable(ring->instance, MODULE, EVENT))
+		die_errno("cannot disable the trace event");
+}
+
+/**
+ * ring_close() - stop reading
+ * @ring: the buffers
+ * @keep: keep the instance and its records, so that ring_open() can continue
+ */
+void ring_close(struct ring *ring, bool keep)
+{
+	for (int i = 0; i < ring->nr_cpus; i++) {
+		close(ring->cpus[i].fd);
+		kbuffer_free(ring->cpus[i].kbuffer);
+		free(ring->cpus[i].page);
+	}
+	close(ring->percent);
+	if (!keep && tracefs_instance_destroy(ring->instance))
+		pr_err("cannot remove the trace instance %s: %s",
+		       tracefs_instance_get_name(ring->instance), strerror(errno));
+	tracefs_instance_free(ring->instance);
+	free(ring->cpus);
+	free(ring->fds);
+	free(ring);
+}

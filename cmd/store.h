@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 tcp-connect-logger maintainers */
+/*
+ * Store lines in files of bounded size and age.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/** define STORE_DIRECTORY - where the files are by default */
+#define STORE_DIRECTORY	"/var/log/" NAME
+
+/** define STORE_FILE - the file that is being written; older ones have a time after the dash */
+#define STORE_FILE	"connections.json"
+
+/**
+ * struct store_limits - what the files may take
+ * @file: size of a file, in bytes
+ * @total: size of all files, in bytes, at least 2 * @file
+ * @age: age of the last line of a file, in seconds
+ */
+struct store_limits {
+	unsigned long long file, total, age;
+};
+
+struct store;
+
+struct store *store_open(const char *directory, const struct store_limits *limits);
+bool store_has_room(struct store *store);
+void store_add(struct store *store, const char *line, size_t length);
+bool store_flush(struct store *store);
+unsigned long long store_written(const struct store *store);
+int store_tidy(struct store *store);
+void store_close(struct store *store);
+
+#endif /* STORE_H */
