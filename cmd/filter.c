@@ -5,6 +5,7 @@
  * the user, so it is refused with an explanation.
  */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <fnmatch.h>
 #include <limits.h>
 #include <pwd.h>
@@ -309,15 +310,28 @@ static char *net_condition(const struct filter *filter)
 }
 
 /*
- * The kernel's patterns differ from fnmatch(3) in brackets and after a backslash (lib/glob.c), and
- * "!" at the start negates (filter_parse_regex() in kernel/trace/trace_events_filter.c).
+ * The kernel's patterns differ from fnmatch(3) in brackets and after a backslash, and "?" is one
+ * byte of a character (lib/glob.c). "!" at the start negates, and after a digit at the start, "*"
+ * is an ordinary character (filter_parse_regex() in kernel/trace/trace_events_filter.c).
+ */
+static bool kernel_knows(const char *pattern)
+{
+	return *pattern && *pattern != '!' && !strpbrk(pattern, "?[\\\"") &&
+	       !(isdigit((unsigned char)*pattern) && strchr(pattern, '*')) && strlen(pattern) <= 64;
+}
+
+/*
+ * Pass "*x" as "**x": the kernel would compare "*x" with the end of the field instead of the end of
+ * the name, and "*x*" with what is behind the name (regex_match_end() and regex_match_middle()).
  */
 static char *comm_condition(const struct filter *filter)
 {
-	if (!*filter->pattern || *filter->pattern == '!' || strpbrk(filter->pattern, "[\\\"") ||
-	    strlen(filter->pattern) > 64)
+	const char *pattern = filter->pattern;
+
+	if (!kernel_knows(pattern))
 		return NULL;
-	return format_text("comm %s \"%s\"", filter->negated ? "!~" : "~", filter->pattern);
+	return format_text("comm %s \"%s%s\"", filter->negated ? "!~" : "~",
+			   *pattern == '*' ? "*" : "", pattern);
 }
 
 static char *condition(const struct filter *filter)
