@@ -245,6 +245,28 @@ static bool meets(const struct filter *filter, const struct record *record,
 	}
 }
 
+/* Like filters_match(), but only with the filters whose kind is in the bit mask @kinds */
+static bool match(unsigned int kinds, const struct record *record, const unsigned long long *cgroup)
+{
+	bool asked[NR_KINDS] = { false }, met[NR_KINDS] = { false };
+
+	for (size_t i = 0; i < nr_filters; i++) {
+		const struct filter *filter = &filters[i];
+		bool matches;
+
+		if (!(kinds & 1U << filter->kind))
+			continue;
+		matches = meets(filter, record, cgroup);
+		if (filter->negated && matches)
+			return false;
+		if (!filter->negated) {
+			asked[filter->kind] = true;
+			met[filter->kind] |= matches;
+		}
+	}
+	return !memcmp(asked, met, sizeof(met));
+}
+
 /**
  * filters_match() - find out whether the user wants to see a record
  * @record: the record
@@ -254,20 +276,31 @@ static bool meets(const struct filter *filter, const struct record *record,
  */
 bool filters_match(const struct record *record, const unsigned long long *cgroup)
 {
-	bool asked[NR_KINDS] = { false }, met[NR_KINDS] = { false };
+	return match(~0U, record, cgroup);
+}
 
-	for (size_t i = 0; i < nr_filters; i++) {
-		const struct filter *filter = &filters[i];
-		bool matches = meets(filter, record, cgroup);
+/**
+ * filters_match_comm() - the same, but look only at the name of the process
+ * @record: the record; no other member is used
+ *
+ * Return: true if the name matches.
+ */
+bool filters_match_comm(const struct record *record)
+{
+	return match(1U << BY_COMM, record, NULL);
+}
 
-		if (filter->negated && matches)
-			return false;
-		if (!filter->negated) {
-			asked[filter->kind] = true;
-			met[filter->kind] |= matches;
-		}
-	}
-	return !memcmp(asked, met, sizeof(met));
+/**
+ * filters_for_log() - refuse filters for which the log does not suffice
+ *
+ * Exits if there is one.
+ */
+void filters_for_log(void)
+{
+	for (size_t i = 0; i < nr_filters; i++)
+		if (filters[i].kind == BY_CGROUP)
+			die(EXIT_USAGE,
+			    "the log has no cgroups: --cgroup and --not-cgroup need the trace event");
 }
 
 /* ---- The kernel's filters ---- */
@@ -382,9 +415,23 @@ static char *conditions(enum filter_kind kind, bool negated)
 }
 
 /**
+ * filters_are_exact() - find out whether the kernel's filter lets through only what matches
+ *
+ * Return: false if it lets through more names.
+ */
+bool filters_are_exact(void)
+{
+	for (size_t i = 0; i < nr_filters; i++)
+		if (filters[i].kind == BY_COMM && !kernel_knows(filters[i].pattern))
+			return false;
+	return true;
+}
+
+/**
  * filters_for_kernel() - translate the filters for the kernel
  *
- * The kernel may let more records through, so filters_match() must look at them, too.
+ * Unless filters_are_exact(), the kernel lets more names through, so filters_match() or
+ * filters_match_comm() must look at them, too.
  *
  * Return: a filter for the trace event, or NULL if there is nothing to filter. The caller frees it.
  */

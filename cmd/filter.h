@@ -44,6 +44,9 @@ enum filter_kind { BY_COMM, BY_PID, BY_USER, BY_PORT, BY_NET, BY_CGROUP, NR_KIND
 
 void filter_add(int kind, const char *text);
 bool filters_match(const struct record *record, const unsigned long long *cgroup);
+bool filters_match_comm(const struct record *record);
+void filters_for_log(void);
+bool filters_are_exact(void);
 char *filters_for_kernel(void);
 void filters_free(void);
 

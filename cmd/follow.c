@@ -69,6 +69,7 @@ int do_follow(int argc, char **argv)
 		text_init();
 	}
 
+	filters_for_log();
 	io_init();
 	source = source_open(kmsg);
 	say_state(true);

@@ -128,6 +128,8 @@ refused '--comm=abcdefgh?[a-z]\klmnop' "no name matches *"
 refused '--comm=a[z-a]' "no name matches *"
 refused '--comm=a\' "no name matches *"
 refused --pid=0 "a process ID is a number from 1 to 4194304, not 0"
+refused --cgroup=/ "the log has no cgroups: --cgroup and --not-cgroup need the trace event"
+refused --not-cgroup=/ "the log has no cgroups: *"
 for pattern in 'abcdefghijklmno' '*abcdefghijklmno*' '[!a]' '[[:alpha:]]*' ''; do
 	equals "follow --comm=$pattern: follow accepts the pattern" "" \
 		"$(fed --comm="$pattern" 2>&1 | grep 'no name')"

@@ -497,52 +497,53 @@ static void test_filters(void)
 {
 	static const struct {
 		const char *name, *kernel;
+		bool more;	/* the kernel lets more through */
 		struct {
 			int kind;
 			const char *text;
 		} filters[4];
 	} cases[] = {
-		{ "none", NULL, { } },
-		{ "pid", "(pid == 8421)", { { BY_PID, "8421" } } },
-		{ "two ports", "(dport == 80 || dport == 443)",
+		{ "none", NULL, false, { } },
+		{ "pid", "(pid == 8421)", false, { { BY_PID, "8421" } } },
+		{ "two ports", "(dport == 80 || dport == 443)", false,
 		  { { BY_PORT, "80" }, { BY_PORT, "443" } } },
-		{ "two ports not", "(dport != 80 && dport != 443)",
+		{ "two ports not", "(dport != 80 && dport != 443)", false,
 		  { { BUT_NOT + BY_PORT, "80" }, { BUT_NOT + BY_PORT, "443" } } },
-		{ "a user, not a port", "(uid == 33) && (dport != 53)",
+		{ "a user, not a port", "(uid == 33) && (dport != 53)", false,
 		  { { BUT_NOT + BY_PORT, "53" }, { BY_USER, "33" } } },
-		{ "a network", "((family == 2 && daddr >= 0xa000000 && daddr <= 0xaffffff))",
+		{ "a network", "((family == 2 && daddr >= 0xa000000 && daddr <= 0xaffffff))", false,
 		  { { BY_NET, "10.0.0.0/8" } } },
-		{ "not a network", "((family != 2 || daddr < 0x7f000000 || daddr > 0x7fffffff))",
+		{ "not a network", "((family != 2 || daddr < 0x7f000000 || daddr > 0x7fffffff))", false,
 		  { { BUT_NOT + BY_NET, "127.0.0.0/8" } } },
-		{ "a network with host bits", "((family == 2 && daddr >= 0xa000000 && daddr <= 0xa0000ff))",
+		{ "a network with host bits", "((family == 2 && daddr >= 0xa000000 && daddr <= 0xa0000ff))", false,
 		  { { BY_NET, "10.0.0.77/24" } } },
-		{ "all of IPv4", "((family == 2 && daddr >= 0 && daddr <= 0xffffffff))",
+		{ "all of IPv4", "((family == 2 && daddr >= 0 && daddr <= 0xffffffff))", false,
 		  { { BY_NET, "0.0.0.0/0" } } },
 		{ "a short IPv6 network",
-		  "((family == 10 && daddr6_hi >= 0x20010db800000000 && daddr6_hi <= 0x20010db8ffffffff))",
+		  "((family == 10 && daddr6_hi >= 0x20010db800000000 && daddr6_hi <= 0x20010db8ffffffff))", false,
 		  { { BY_NET, "2001:db8::/32" } } },
 		{ "half an IPv6 address",
-		  "((family == 10 && daddr6_hi >= 0x20010db800000000 && daddr6_hi <= 0x20010db800000000))",
+		  "((family == 10 && daddr6_hi >= 0x20010db800000000 && daddr6_hi <= 0x20010db800000000))", false,
 		  { { BY_NET, "2001:db8::/64" } } },
 		{ "not an IPv6 address",
-		  "((family != 10 || daddr6_hi < 0 || daddr6_hi > 0 || daddr6_lo < 0x1 || daddr6_lo > 0x1))",
+		  "((family != 10 || daddr6_hi < 0 || daddr6_hi > 0 || daddr6_lo < 0x1 || daddr6_lo > 0x1))", false,
 		  { { BUT_NOT + BY_NET, "::1" } } },
 		{ "all of IPv6",
-		  "((family == 10 && daddr6_hi >= 0 && daddr6_hi <= 0xffffffffffffffff))",
+		  "((family == 10 && daddr6_hi >= 0 && daddr6_hi <= 0xffffffffffffffff))", false,
 		  { { BY_NET, "::/0" } } },
-		{ "names", "(comm ~ \"curl\" || comm ~ \"ssh*\") && (comm !~ \"**sshd\")",
+		{ "names", "(comm ~ \"curl\" || comm ~ \"ssh*\") && (comm !~ \"**sshd\")", false,
 		  { { BY_COMM, "curl" }, { BY_COMM, "ssh*" }, { BUT_NOT + BY_COMM, "*sshd" } } },
-		{ "a part of a name", "(comm ~ \"**sh*\")", { { BY_COMM, "*sh*" } } },
-		{ "a name of digits", "(comm ~ \"7z\")", { { BY_COMM, "7z" } } },
-		{ "a name that begins with a digit: the kernel lets all through", NULL,
+		{ "a part of a name", "(comm ~ \"**sh*\")", false, { { BY_COMM, "*sh*" } } },
+		{ "a name of digits", "(comm ~ \"7z\")", false, { { BY_COMM, "7z" } } },
+		{ "a name that begins with a digit: the kernel lets all through", NULL, true,
 		  { { BY_COMM, "7*" } } },
-		{ "any character in a name: the kernel lets it through", NULL,
+		{ "any character in a name: the kernel lets it through", NULL, true,
 		  { { BUT_NOT + BY_COMM, "?sshd" } } },
-		{ "a name in brackets: the kernel lets all through", NULL,
+		{ "a name in brackets: the kernel lets all through", NULL, true,
 		  { { BY_COMM, "curl" }, { BY_COMM, "[[:digit:]]" } } },
-		{ "not a name with a quote: the kernel lets it through", "(comm !~ \"curl\")",
+		{ "not a name with a quote: the kernel lets it through", "(comm !~ \"curl\")", true,
 		  { { BUT_NOT + BY_COMM, "curl" }, { BUT_NOT + BY_COMM, "a\"b" } } },
-		{ "a name that begins with !", NULL, { { BY_COMM, "!x" } } },
+		{ "a name that begins with !", NULL, true, { { BY_COMM, "!x" } } },
 	};
 	struct record record = { .pid = 8421, .uid = 33, .comm = "curl", .family = AF_INET,
 				 .addr = { 10, 0, 0, 1 }, .port = 53 };
@@ -559,7 +560,7 @@ static void test_filters(void)
 		same = text && cases[i].kernel ? !strcmp(text, cases[i].kernel) :
 						 !text && !cases[i].kernel;
 		snprintf(name, sizeof(name), "filter: %s", cases[i].name);
-		report(same, name);
+		report(same && filters_are_exact() == !cases[i].more, name);
 		free(text);
 		filters_free();
 	}
@@ -571,6 +572,9 @@ static void test_filters(void)
 	report(filters_match(&record, NULL), "filter: not another port");
 	filter_add(BUT_NOT + BY_NET, "10.0.0.0/8");
 	report(!filters_match(&record, NULL), "filter: not this network");
+	report(filters_match_comm(&record), "filter: only the name");
+	filter_add(BUT_NOT + BY_COMM, "[c]*");
+	report(!filters_match_comm(&record), "filter: not this name");
 	filters_free();
 	filter_add(BY_CGROUP, "/");
 	report(!filters_match(&record, NULL), "filter: an unknown cgroup");
