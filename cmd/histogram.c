@@ -42,63 +42,76 @@ static void put_number(unsigned char *to, unsigned long long number, int bytes)
 	}
 }
 
-static const char *take_v4(const char *text, struct record *record)
-{
-	unsigned long long addr, port;
+enum field { UID, PORT, V4, V6_HIGH, V6_LOW, NR_FIELDS };
 
-	text = take_field(text, ", daddr:", UINT_MAX, &addr);
-	text = take_field(text, ", dport:", USHRT_MAX, &port);
-	if (!text)
-		return NULL;
-	record->family = AF_INET;
-	record->port = port;
-	put_number(record->addr, addr, 4);
-	return text;
+static void set_field(struct record *record, enum field field, unsigned long long value)
+{
+	switch (field) {
+	case UID:
+		record->uid = value;
+		break;
+	case PORT:
+		record->port = value;
+		break;
+	case V4:
+		record->family = AF_INET;
+		put_number(record->addr, value, 4);
+		break;
+	case V6_HIGH:
+		record->family = AF_INET6;
+		put_number(record->addr, value, 8);
+		break;
+	default:
+		put_number(record->addr + 8, value, 8);
+	}
 }
 
-static const char *take_v6(const char *text, struct record *record)
+/* Parse a key of an entry. Returns the text after it, or NULL. */
+static const char *take_key(const char *text, struct record *record)
 {
-	unsigned long long high, low;
+	static const struct {
+		const char *word;
+		unsigned long long most;
+	} fields[NR_FIELDS] = {
+		[UID] = { "uid:", UINT_MAX },
+		[PORT] = { "dport:", USHRT_MAX },
+		[V4] = { "daddr:", UINT_MAX },
+		[V6_HIGH] = { "daddr6_hi:", ULLONG_MAX },
+		[V6_LOW] = { "daddr6_lo:", ULLONG_MAX },
+	};
 
-	text = take_field(text, "daddr6_hi:", ULLONG_MAX, &high);
-	text = take_field(text, ", daddr6_lo:", ULLONG_MAX, &low);
-	if (!text)
-		return NULL;
-	record->family = AF_INET6;
-	put_number(record->addr, high, 8);
-	put_number(record->addr + 8, low, 8);
-	return text;
+	if (take_word(text, "comm: "))
+		return take_comm(take_word(text, "comm: "), record->comm);
+	for (int i = 0; i < NR_FIELDS; i++) {
+		unsigned long long value;
+		const char *end = take_field(text, fields[i].word, fields[i].most, &value);
+
+		if (end) {
+			set_field(record, i, value);
+			return end;
+		}
+	}
+	return NULL;
 }
 
-/* Parse an entry with a name and a destination. @text begins with the name. */
-static const char *take_connections(const char *text, struct histogram *histogram)
+/*
+ * Parse an entry. @text begins with its first key. If it is in the histogram of ports, other entries
+ * count the same connections.
+ */
+static const char *take_entry(const char *text, bool of_ports, struct histogram *histogram)
 {
 	struct record record;
 	unsigned long long count;
-	const char *v6;
+	const char *next;
 
 	memset(&record, 0, sizeof(record));
-	text = take_comm(text, record.comm);
-	if (!text)
-		return NULL;
-	v6 = take_v6(take_word(text, ", "), &record);
-	text = take_field(v6 ? v6 : take_v4(text, &record), " } hitcount:", ULLONG_MAX, &count);
-	if (text)
-		histogram->connections(&record, count);
-	return text;
-}
-
-/* Parse an entry with an IPv6 address and a port. Other entries count the same connections. */
-static const char *take_port(const char *text, struct histogram *histogram)
-{
-	unsigned long long port, count;
-	struct record record;
-
-	text = take_v6(text, &record);
-	text = take_field(text, ", dport:", USHRT_MAX, &port);
+	for (next = text; next; next = take_word(text, ", "))
+		text = take_key(next, &record);
 	text = take_field(text, " } hitcount:", ULLONG_MAX, &count);
-	if (text)
-		histogram->port(record.addr, port);
+	if (text && of_ports)
+		histogram->port(record.addr, record.port);
+	else if (text)
+		histogram->connections(&record, count);
 	return text;
 }
 
@@ -130,11 +143,9 @@ bool histogram_parse(const char *text, struct histogram *histogram)
 	histogram->ports_dropped = false;
 	while (text && *text) {
 		if (take_word(text, "# trigger info: hist:"))
-			of_ports = !take_word(text, "# trigger info: hist:keys=comm,");
-		else if (take_word(text, "{ comm: "))
-			text = take_connections(take_word(text, "{ comm: "), histogram);
+			of_ports = take_word(text, "# trigger info: hist:keys=" PORTS_OF_V6 ":");
 		else if (*text == '{')
-			text = take_port(take_word(text, "{ "), histogram);
+			text = take_entry(take_word(text, "{ "), of_ports, histogram);
 		else
 			take_dropped(text, of_ports, histogram);
 		if (text) {

@@ -10,10 +10,13 @@
 
 #include "record.h"
 
+/** define PORTS_OF_V6 - the keys of the histogram that has only the ports of IPv6 addresses */
+#define PORTS_OF_V6	"daddr6_hi,daddr6_lo,dport"
+
 /**
  * struct histogram - callbacks for the entries of histograms, and what the kernel dropped
- * @connections: called for each pair of name and destination; an IPv6 destination has no port
- * @port: called for each pair of IPv6 address and port
+ * @connections: called for each entry; the members of the record that are not keys are 0
+ * @port: called for each entry of the histogram of ports
  * @dropped: number of connections for which the kernel had no room
  * @ports_dropped: whether the kernel had no room for some ports
  */

@@ -53,7 +53,7 @@ static unsigned long long missed;	/* connections and log lines that no row count
 static const char * const triggers[] = {
 	"hist:keys=comm,daddr,dport:size=16384 if family == 2",
 	"hist:keys=comm,daddr6_hi,daddr6_lo:size=16384 if family == 10",
-	"hist:keys=daddr6_hi,daddr6_lo,dport:size=16384 if family == 10",
+	"hist:keys=" PORTS_OF_V6 ":size=16384 if family == 10",
 };
 
 /* An IPv6 address and a port, to which there was a connection */
