@@ -95,8 +95,8 @@ static const char *take_key(const char *text, struct record *record)
 }
 
 /*
- * Parse an entry. @text begins with its first key. If it is in the histogram of ports, other entries
- * count the same connections.
+ * Parse an entry. @text begins with its first key. Other entries count the connections that are in
+ * the histogram of ports.
  */
 static const char *take_entry(const char *text, bool of_ports, struct histogram *histogram)
 {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 tcp-connect-logger maintainers
 /*
- * Count connections by name and destination, in bounded memory. When there are too many rows, the
- * rows with the fewest connections expire. Among those with equal counts, the oldest rows expire
- * first. So a process that connects once to each of many destinations does not displace busy rows.
+ * Count connections by what they have in common, in bounded memory. When there are too many rows,
+ * the rows with the fewest connections expire. Among those with equal counts, the oldest rows
+ * expire first. So a process that connects once to each of many destinations does not displace busy
+ * rows.
  */
 #include <search.h>
 #include <stdlib.h>
@@ -82,9 +83,33 @@ static struct row *new_row(const struct row *key)
 	return row;
 }
 
+/* Copy what the connections of a row have in common. */
+static void set_key(struct record *key, const struct record *record)
+{
+	switch (rows.group) {
+	case GROUP_USER:
+		key->uid = record->uid;
+		break;
+	case GROUP_NET:
+		key->family = record->family;
+		memcpy(key->addr, record->addr,
+		       record->family == AF_INET6 ? NET6_BYTES : NET4_BYTES);
+		break;
+	case GROUP_PORT:
+		key->port = record->port;
+		break;
+	default:
+		memcpy(key->comm, record->comm, sizeof(key->comm));
+		key->family = record->family;
+		memcpy(key->addr, record->addr, sizeof(key->addr));
+		key->scope = record->scope;
+		key->port = record->port;
+	}
+}
+
 /**
  * rows_add() - count connections
- * @record: their name and destination
+ * @record: what they have in common; other members are ignored
  * @count: number of connections
  */
 void rows_add(const struct record *record, unsigned long long count)
@@ -92,9 +117,7 @@ void rows_add(const struct record *record, unsigned long long count)
 	struct row key, *row, **found;
 
 	memset(&key, 0, sizeof(key));
-	key.record = *record;
-	key.record.pid = 0;
-	key.record.uid = 0;
+	set_key(&key.record, record);
 	found = tfind(&key, &tree, compare_records);
 	row = found ? *found : new_row(&key);
 	row->count += count;
@@ -130,7 +153,7 @@ void rows_shown(void)
 }
 
 /**
- * rows_free() - free all rows
+ * rows_free() - free all rows, and group by destination again
  */
 void rows_free(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 tcp-connect-logger maintainers */
 /*
- * Count connections by name and destination.
+ * Count connections by what they have in common, such as name and destination.
  */
 #ifndef ROWS_H
 #define ROWS_H
@@ -10,10 +10,29 @@
 
 #include "record.h"
 
+/** define NET4_BYTES - length of an IPv4 network in GROUP_NET */
+#define NET4_BYTES	3
+
+/** define NET6_BYTES - length of an IPv6 network in GROUP_NET */
+#define NET6_BYTES	8
+
+/** enum row_group - what the connections of a row have in common */
+enum row_group {
+	/** @GROUP_DESTINATION: the name of the process, and the destination */
+	GROUP_DESTINATION,
+	/** @GROUP_USER: the user */
+	GROUP_USER,
+	/** @GROUP_NET: the network of the destination */
+	GROUP_NET,
+	/** @GROUP_PORT: the port of the destination */
+	GROUP_PORT,
+	NR_GROUPS
+};
+
 /**
- * struct row - connections from one process name to one destination
- * @record: name and destination; all other members are 0. The kernel's histograms have no port
- *	for IPv6, so the port is 0 then.
+ * struct row - connections that have something in common
+ * @record: what they have in common; all other members are 0. The kernel's histograms have no
+ *	port for IPv6 if there is a name, so the port is 0 then.
  * @count: number of connections since the start
  * @before: value of @count in the previous table
  * @last: order of the last connection; it is larger for a newer one
@@ -25,12 +44,14 @@ struct row {
 
 /**
  * struct rows - all rows
+ * @group: what the connections of a row have in common; to be set while there are no rows
  * @rows: the rows
  * @number: number of rows
  * @total: number of connections, including those in expired rows
  * @expired: number of connections in expired rows
  */
 struct rows {
+	enum row_group group;
 	struct row **rows;
 	size_t number;
 	unsigned long long total;

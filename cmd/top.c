@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 tcp-connect-logger maintainers
 /*
- * top - show which processes connect where, sorted by count; see tcp-connect-logger(8)
+ * top - show who connects where how often; see tcp-connect-logger(8)
  *
  * The kernel counts the connections with hist triggers on the trace event, in a trace instance of
  * our own (Documentation/trace/histogram.rst). Without the event's module, or if the kernel has no
@@ -25,6 +25,7 @@
 #include "source.h"
 #include "terminal.h"
 #include "text.h"
+#include "users.h"
 #include "verbs.h"
 
 static const char usage[] =
@@ -35,6 +36,8 @@ static const char usage[] =
 	"another.\n"
 	"\n"
 	"  --count N           exit after N tables\n"
+	"  --group KEY         count by KEY: destination, with the name of the process (default);\n"
+	"                      user; net, the network of the destination (/24 or /64); port\n"
 	"  --interval SECONDS  time between two tables (default 2)\n"
 	"  --kmsg              count the records in the kernel's log even if there is a trace\n"
 	"                      event or a journal\n"
@@ -46,14 +49,29 @@ static unsigned long long missed;	/* connections and log lines that no row count
 
 #define EVENT "tcp_connect"
 
-/*
- * A trigger can have at most three keys (TRACING_MAP_KEYS_MAX), and an IPv6 address needs two.
- * So a separate trigger collects the ports of IPv6 addresses.
+/**
+ * struct trigger - a hist trigger
+ * @keys: its keys. There can be at most three (TRACING_MAP_KEYS_MAX), and an IPv6 address needs
+ *	two. So a separate trigger collects the ports of IPv6 addresses.
+ * @condition: which connections it counts
  */
-static const char * const triggers[] = {
-	"hist:keys=comm,daddr,dport:size=16384 if family == 2",
-	"hist:keys=comm,daddr6_hi,daddr6_lo:size=16384 if family == 10",
-	"hist:keys=" PORTS_OF_V6 ":size=16384 if family == 10",
+struct trigger {
+	const char *keys, *condition;
+};
+
+#define V4	"family == 2"
+#define V6	"family == 10"
+#define ALL	"(" V4 " || " V6 ")"
+
+static const struct trigger triggers[NR_GROUPS][4] = {
+	[GROUP_DESTINATION] = {
+		{ "comm,daddr,dport", V4 },
+		{ "comm,daddr6_hi,daddr6_lo", V6 },
+		{ PORTS_OF_V6, V6 },
+	},
+	[GROUP_USER] = { { "uid", ALL } },
+	[GROUP_NET] = { { "daddr", V4 }, { "daddr6_hi", V6 } },
+	[GROUP_PORT] = { { "dport", ALL } },
 };
 
 /* An IPv6 address and a port, to which there was a connection */
@@ -96,6 +114,16 @@ static void remove_instance(void)
 	tracefs_instance_free(instance);
 }
 
+static void set_trigger(const struct trigger *trigger)
+{
+	char *text = format_text("hist:keys=%s:size=16384 if %s", trigger->keys,
+				 trigger->condition);
+
+	if (tracefs_event_file_append(instance, MODULE, EVENT, "trigger", text) < 0)
+		die_errno("cannot set a trigger");
+	free(text);
+}
+
 static void make_instance(void)
 {
 	char name[64];
@@ -106,9 +134,8 @@ static void make_instance(void)
 	if (!instance)
 		die_errno("cannot create a trace instance");
 	atexit(remove_instance);
-	for (size_t i = 0; i < sizeof(triggers) / sizeof(*triggers); i++)
-		if (tracefs_event_file_append(instance, MODULE, EVENT, "trigger", triggers[i]) < 0)
-			die_errno("cannot set a trigger");
+	for (const struct trigger *trigger = triggers[rows.group]; trigger->keys; trigger++)
+		set_trigger(trigger);
 }
 
 static void add_port(const unsigned char addr[16], unsigned int port)
@@ -136,19 +163,21 @@ static void read_histograms(void)
 	free(text);
 }
 
-/* Returns the port of an IPv6 address, or "*" unless there is known to be exactly one. */
-static const char *port_of(const struct record *record)
+/* Returns the port of a row's connections, or -1 unless they are known to have the same. */
+static int port_of(const struct record *record)
 {
-	static char text[sizeof("65535")];
-	int found = 0;
+	int port = -1;
 
-	for (size_t i = 0; i < nr_ports && found < 2; i++) {
-		if (!memcmp(ports[i].addr, record->addr, sizeof(record->addr))) {
-			snprintf(text, sizeof(text), "%u", ports[i].port & 0xffff);
-			found++;
-		}
+	if (!instance || rows.group != GROUP_DESTINATION || record->family != AF_INET6)
+		return record->port;
+	for (size_t i = 0; i < nr_ports; i++) {
+		if (memcmp(ports[i].addr, record->addr, sizeof(record->addr)))
+			continue;
+		if (port >= 0)
+			return -1;
+		port = ports[i].port;
 	}
-	return found == 1 && all_ports ? text : "*";
+	return all_ports ? port : -1;
 }
 
 /* ---- The log ---- */
@@ -185,62 +214,116 @@ static bool read_log(struct source *source)
 
 /* ---- The table ---- */
 
-enum { COUNT, NEW, COMM, DESTINATION, NR_COLUMNS };
+enum column { COUNT, NEW, COMM, DESTINATION, USER, NETWORK, PORT, NR_COLUMNS };
 
 static const struct {
 	const char *name;
 	int width;	/* if the output is not a terminal */
+	int least;	/* width to which a narrow terminal reduces it, or 0 if it must fit */
 	int flags;
 } columns[NR_COLUMNS] = {
-	[COUNT] = { "COUNT", 10, SCOLS_FL_RIGHT | SCOLS_FL_STRICTWIDTH },
-	[NEW] = { "NEW", 10, SCOLS_FL_RIGHT | SCOLS_FL_STRICTWIDTH },
-	[COMM] = { "COMM", COMM_LEN - 1, SCOLS_FL_STRICTWIDTH },
-	[DESTINATION] = { "DESTINATION", 0, 0 },
+	[COUNT] = { "COUNT", 10, 0, SCOLS_FL_RIGHT | SCOLS_FL_STRICTWIDTH },
+	[NEW] = { "NEW", 10, 0, SCOLS_FL_RIGHT | SCOLS_FL_STRICTWIDTH },
+	[COMM] = { "COMM", COMM_LEN - 1, 8, SCOLS_FL_STRICTWIDTH },
+	[DESTINATION] = { "DESTINATION", 0, 1, 0 },
+	[USER] = { "USER", 0, 1, 0 },
+	[NETWORK] = { "NETWORK", 0, 1, 0 },
+	[PORT] = { "PORT", 0, 0, 0 },
 };
 
-/* The texts of a row */
+#define MOST_COLUMNS 4
+
+static const struct group {
+	const char *name;
+	int nr_columns;
+	enum column columns[MOST_COLUMNS];
+} groups[NR_GROUPS] = {
+	[GROUP_DESTINATION] = { "destination", 4, { COUNT, NEW, COMM, DESTINATION } },
+	[GROUP_USER] = { "user", 3, { COUNT, NEW, USER } },
+	[GROUP_NET] = { "net", 3, { COUNT, NEW, NETWORK } },
+	[GROUP_PORT] = { "port", 3, { COUNT, NEW, PORT } },
+};
+
+/* The texts of a row, in the order of the group's columns */
 struct cells {
-	char text[NR_COLUMNS][TEXT_ROOM(DESTINATION_LEN)];
+	char *text[MOST_COLUMNS];
 };
 
-static void fill_cells(struct cells *cells, const struct row *row)
+static char *user_text(uid_t uid)
 {
-	const struct record *record = &row->record;
-	char *to = cells->text[DESTINATION];
+	char name[USER_LEN];
 
-	sprintf(cells->text[COUNT], "%llu", row->count);
-	sprintf(cells->text[NEW], "%llu", row->count - row->before);
-	text_safe(record->comm, strlen(record->comm), TEXT_PLAIN, cells->text[COMM]);
-	if (instance && record->family == AF_INET6) {
-		char addr[DESTINATION_LEN];
+	return user_name(uid, name) ? safe(name) : format_text("%u", uid);
+}
 
-		sprintf(to, "[%s]:%s", record_address(record, addr), port_of(record));
-	} else {
-		record_destination(record, to);
+static char *destination_text(const struct record *record)
+{
+	struct record whole = *record;
+	int port = port_of(record);
+	char text[DESTINATION_LEN];
+
+	if (port < 0)
+		return format_text("[%s]:*", record_address(record, text));
+	whole.port = port;
+	return copy_text(record_destination(&whole, text));
+}
+
+/* The bytes of the address behind the network are 0. */
+static char *net_text(const struct record *record)
+{
+	char text[DESTINATION_LEN];
+
+	return format_text("%s/%d", record_address(record, text),
+			   8 * (record->family == AF_INET6 ? NET6_BYTES : NET4_BYTES));
+}
+
+/* Returns the text of a cell. The caller frees it. */
+static char *cell_text(enum column column, const struct row *row)
+{
+	switch (column) {
+	case COUNT:
+		return format_text("%llu", row->count);
+	case NEW:
+		return format_text("%llu", row->count - row->before);
+	case COMM:
+		return safe(row->record.comm);
+	case USER:
+		return user_text(row->record.uid);
+	case NETWORK:
+		return net_text(&row->record);
+	case PORT:
+		return format_text("%u", row->record.port);
+	default:
+		return destination_text(&row->record);
 	}
 }
 
 /*
  * Set the widths of the columns. On a terminal of @width columns, a row must not take more than
- * one line. So reduce the name first, but not below 8 columns, and then the destination.
+ * one line. So reduce the name first, and then the destination.
  */
-static void set_widths(int widths[NR_COLUMNS], const struct cells *cells, size_t number, int width)
+static void set_widths(int *widths, const struct group *group, const struct cells *cells,
+		       size_t number, int width)
 {
-	int left = width - (NR_COLUMNS - 1);
+	int left = width - (group->nr_columns - 1);
 
-	for (int i = 0; i < NR_COLUMNS; i++) {
-		widths[i] = width ? (int)strlen(columns[i].name) : columns[i].width;
+	for (int i = 0; i < group->nr_columns; i++) {
+		enum column column = group->columns[i];
+
+		widths[i] = width ? (int)strlen(columns[column].name) : columns[column].width;
 		for (size_t n = 0; n < number; n++) {
-			int columns = text_width(cells[n].text[i]);
+			int needs = text_width(cells[n].text[i]);
 
-			if (columns > widths[i])
-				widths[i] = columns;
+			if (needs > widths[i])
+				widths[i] = needs;
 		}
 		left -= widths[i];
 	}
-	for (int i = COMM; width && i <= DESTINATION; i++) {
-		int least = i == COMM ? 8 : 1, cut = left < 0 ? -left : 0;
+	for (int i = 0; width && i < group->nr_columns; i++) {
+		int least = columns[group->columns[i]].least, cut = left < 0 ? -left : 0;
 
+		if (!least)
+			continue;
 		if (cut > widths[i] - least)
 			cut = widths[i] > least ? widths[i] - least : 0;
 		widths[i] -= cut;
@@ -248,24 +331,27 @@ static void set_widths(int widths[NR_COLUMNS], const struct cells *cells, size_t
 	}
 }
 
-static void draw(struct cells *cells, size_t number, int width)
+static void draw(const struct group *group, struct cells *cells, size_t number, int width)
 {
 	struct libscols_table *table = scols_new_table();
-	int widths[NR_COLUMNS];
+	int widths[MOST_COLUMNS];
 	char *text = NULL;
 
-	set_widths(widths, cells, number, width);
+	set_widths(widths, group, cells, number, width);
 	if (!table || scols_table_enable_noencoding(table, 1))	/* the texts are safe already */
 		die(EXIT_FAILED, "cannot make a table");
 	scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
-	for (int i = 0; i < NR_COLUMNS; i++)
-		if (!scols_table_new_column(table, columns[i].name, widths[i],
-					    columns[i].flags))
+	for (int i = 0; i < group->nr_columns; i++) {
+		enum column column = group->columns[i];
+
+		if (!scols_table_new_column(table, columns[column].name, widths[i],
+					    columns[column].flags))
 			die(EXIT_FAILED, "cannot make a column");
+	}
 	for (size_t n = 0; n < number; n++) {
 		struct libscols_line *line = scols_table_new_line(table, NULL);
 
-		for (int i = 0; i < NR_COLUMNS; i++) {
+		for (int i = 0; i < group->nr_columns; i++) {
 			if (width)
 				text_cut(cells[n].text[i], widths[i]);
 			if (!line || scols_line_set_data(line, i, cells[n].text[i]))
@@ -295,32 +381,46 @@ static void print_totals(size_t shown, int width)
 	printf("%s\n\n", text);
 }
 
-static void show(void)
+/* Print the first @number rows for a terminal of @width columns, or for another output. */
+static void print_rows(size_t number, int width)
 {
-	struct cells *cells;
+	const struct group *group = &groups[rows.group];
+	struct cells *cells = calloc(number + 1, sizeof(*cells));
+
+	if (!cells)
+		die_errno("cannot make a table");
+	for (size_t n = 0; n < number; n++)
+		for (int i = 0; i < group->nr_columns; i++)
+			cells[n].text[i] = cell_text(group->columns[i], rows.rows[n]);
+	draw(group, cells, number, width);
+	for (size_t n = 0; n < number; n++)
+		for (int i = 0; i < group->nr_columns; i++)
+			free(cells[n].text[i]);
+	free(cells);
+}
+
+static void print_table(size_t number)
+{
 	int height, width;
-	size_t shown = rows.number;
 	bool in_place;
 
-	rows_sort();
 	terminal_size(&height, &width);
 	/* There are three lines above the rows, and the cursor is below them. */
 	if (height)
 		height = height > 5 ? height - 4 : 1;
-	if (height && shown > (size_t)height)
-		shown = height;
-	cells = calloc(shown + 1, sizeof(*cells));
-	if (!cells)
-		die_errno("cannot make a table");
-	for (size_t i = 0; i < shown; i++)
-		fill_cells(&cells[i], rows.rows[i]);
-
+	if (height && number > (size_t)height)
+		number = height;
 	in_place = terminal_clear();
-	print_totals(shown, width);
-	draw(cells, shown, width);
+	print_totals(number, width);
+	print_rows(number, width);
 	if (!in_place)
 		putchar('\n');
-	free(cells);
+}
+
+static void show(void)
+{
+	rows_sort();
+	print_table(rows.number);
 	rows_shown();
 	io_flush();
 }
@@ -349,11 +449,23 @@ static unsigned int positive(const char *text, const char *what)
 	return number;
 }
 
+static enum row_group parse_group(const char *name)
+{
+	int group = 0;
+
+	while (group < NR_GROUPS && strcmp(name, groups[group].name))
+		group++;
+	if (group == NR_GROUPS)
+		die(EXIT_USAGE, "a group is destination, user, net or port, not %s", name);
+	return group;
+}
+
 int do_top(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "interval", required_argument, NULL, 'i' },
 		{ "count", required_argument, NULL, 'c' },
+		{ "group", required_argument, NULL, 'g' },
 		{ "kmsg", no_argument, NULL, 'k' },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
@@ -371,6 +483,8 @@ int do_top(int argc, char **argv)
 			interval = positive(optarg, "an interval");
 		else if (option == 'c')
 			count = positive(optarg, "a count");
+		else if (option == 'g')
+			rows.group = parse_group(optarg);
 		else
 			kmsg = true;
 	}

@@ -83,6 +83,7 @@ const struct option_info options[] = {
 	{ "file-size", ON(RECORD), "MIB", ANY_WORD, NULL },
 	{ "total-size", ON(RECORD), "MIB", ANY_WORD, NULL },
 	{ "count", ON(TOP), "N", ANY_WORD, NULL },
+	{ "group", ON(TOP), "KEY", ANY_WORD, NULL },
 	{ "interval", ON(TOP), "SECONDS", ANY_WORD, NULL },
 	{ "kmsg", ON(FOLLOW) | ON(TOP), NULL, NOTHING, NULL },
 

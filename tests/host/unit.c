@@ -420,6 +420,77 @@ static void test_histogram(void)
 	rows_free();
 }
 
+/* Returns true if @text makes @number rows in this group, and the first has @count connections. */
+static bool groups_as(enum row_group group, const char *text, size_t number,
+		      unsigned long long count)
+{
+	struct histogram histogram = { .connections = rows_add, .port = count_port };
+	bool ok;
+
+	rows_free();
+	rows.group = group;
+	ok = histogram_parse(text, &histogram) && rows.number == number;
+	rows_sort();
+	return ok && (!number || rows.rows[0]->count == count);
+}
+
+static void test_groups(void)
+{
+	static const char users[] =
+		"# trigger info: hist:keys=uid:vals=hitcount [active]\n"
+		"{ uid:          0 } hitcount:          2\n{ uid: 4294967295 } hitcount:          3\n";
+	static const char named_users[] =
+		"# trigger info: hist:keys=comm,uid:vals=hitcount [active]\n"
+		"{ comm: " PADDED("curl") ", uid:         33 } hitcount:          2\n"
+		"{ comm: " PADDED(" } hitcount: 9") ", uid:         33 } hitcount:          3\n";
+	static const char nets[] =
+		"# trigger info: hist:keys=daddr:vals=hitcount [active]\n"
+		"{ daddr: 3325256705 } hitcount:          1\n{ daddr: 3325256704 } hitcount:          2\n"
+		"{ daddr: 3325256960 } hitcount:          4\n"
+		"# trigger info: hist:keys=daddr6_hi:vals=hitcount [active]\n"
+		"{ daddr6_hi: 2306139568115548160 } hitcount:          5\n    Dropped: 7\n";
+	static const char port[] =
+		"# trigger info: hist:keys=dport:vals=hitcount [active]\n"
+		"{ dport:      65535 } hitcount:          2\n{ dport:          0 } hitcount:          1\n";
+	static const unsigned char net[16] = { 198, 51, 100 }, net6[16] = { 0x20, 1, 0xd, 0xb8 };
+	struct record record = { .pid = 7, .uid = 33, .comm = "curl", .family = AF_INET6, .scope = 2,
+				 .port = 443, .addr = { 0x20, 1, 0xd, 0xb8, [15] = 1 } };
+
+	report(groups_as(GROUP_USER, users, 2, 3) && rows.rows[0]->record.uid == 4294967295,
+	       "group: users");
+	report(groups_as(GROUP_USER, named_users, 1, 5) && rows.rows[0]->record.uid == 33 &&
+	       !*rows.rows[0]->record.comm, "group: users, with names");
+	report(groups_as(GROUP_NET, nets, 3, 5) &&
+	       rows.rows[0]->record.family == AF_INET6 && !memcmp(rows.rows[0]->record.addr, net6, 16) &&
+	       rows.rows[1]->count == 4 && rows.rows[2]->count == 3 &&
+	       rows.rows[2]->record.family == AF_INET && !memcmp(rows.rows[2]->record.addr, net, 16),
+	       "group: networks");
+	record.addr[8] = 9;
+	rows_add(&record, 1);
+	report(rows.number == 3 && rows.rows[0]->count == 6,
+	       "group: an address with its scope is in its network");
+	report(groups_as(GROUP_PORT, port, 2, 2) && rows.rows[0]->record.port == 65535, "group: ports");
+	record.port = 65535;
+	rows_add(&record, 1);
+	record.family = AF_INET;
+	rows_add(&record, 1);
+	report(rows.number == 2 && rows.rows[0]->count == 4, "group: both families share a port");
+	rows_free();
+	rows_add(&record, 1);
+	record.pid++;
+	record.uid++;
+	rows_add(&record, 1);
+	report(rows.number == 1, "group: processes and users of one name share a destination");
+	record.scope++;
+	rows_add(&record, 1);
+	record.port++;
+	rows_add(&record, 1);
+	record.comm[0] = 'C';
+	rows_add(&record, 1);
+	report(rows.number == 4, "group: destinations differ in scope, port and name");
+	rows_free();
+}
+
 static void test_rows(void)
 {
 	struct record record;
@@ -636,6 +707,7 @@ int main(void)
 	test_kmsg();
 	test_journal();
 	test_histogram();
+	test_groups();
 	test_rows();
 	test_users();
 	test_filters();
