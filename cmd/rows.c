@@ -39,6 +39,15 @@ static int compare_counts(const void *a, const void *b)
 	return compare_records(x, y);
 }
 
+/* Since the previous table */
+static int compare_new(const void *a, const void *b)
+{
+	const struct row *x = *(struct row * const *)a, *y = *(struct row * const *)b;
+	unsigned long long m = row_new(x), n = row_new(y);
+
+	return m != n ? (m < n ? 1 : -1) : compare_counts(a, b);
+}
+
 /* The rows to keep come first. */
 static int compare_worth(const void *a, const void *b)
 {
@@ -136,11 +145,24 @@ void rows_reset(void)
 }
 
 /**
- * rows_sort() - sort the rows for a table, by number of connections
+ * rows_sort() - sort the rows for a table
+ * @order: by what
  */
-void rows_sort(void)
+void rows_sort(enum row_order order)
 {
-	qsort(rows.rows, rows.number, sizeof(*rows.rows), compare_counts);
+	qsort(rows.rows, rows.number, sizeof(*rows.rows),
+	      order == ORDER_NEW ? compare_new : compare_counts);
+}
+
+/**
+ * row_new() - get the number of connections since the previous table
+ * @row: the row
+ *
+ * Return: the number.
+ */
+unsigned long long row_new(const struct row *row)
+{
+	return row->count - row->before;
 }
 
 /**

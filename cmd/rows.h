@@ -29,6 +29,14 @@ enum row_group {
 	NR_GROUPS
 };
 
+/** enum row_order - how to sort rows; those with the most connections come first */
+enum row_order {
+	/** @ORDER_COUNT: by the number of connections since the start */
+	ORDER_COUNT,
+	/** @ORDER_NEW: by their number since the previous table, which is their rate */
+	ORDER_NEW
+};
+
 /**
  * struct row - connections that have something in common
  * @record: what they have in common; all other members are 0. The kernel's histograms have no
@@ -62,7 +70,8 @@ extern struct rows rows;
 
 void rows_add(const struct record *record, unsigned long long count);
 void rows_reset(void);
-void rows_sort(void);
+void rows_sort(enum row_order order);
+unsigned long long row_new(const struct row *row);
 void rows_shown(void);
 void rows_free(void);
 

@@ -41,7 +41,16 @@ static const char usage[] =
 	"  --interval SECONDS  time between two tables (default 2)\n"
 	"  --kmsg              count the records in the kernel's log even if there is a trace\n"
 	"                      event or a journal\n"
+	"  --limit N           show only the first N rows\n"
+	"  --sort COLUMN       sort by count (default), or by new, the number since the previous\n"
+	"                      table\n"
 	"  --help, -h          show this help\n";
+
+static struct {
+	unsigned int interval, count, limit;
+	enum row_order order;
+	bool kmsg;
+} settings = { .interval = 2 };
 
 static unsigned long long missed;	/* connections and log lines that no row counts */
 
@@ -284,7 +293,7 @@ static char *cell_text(enum column column, const struct row *row)
 	case COUNT:
 		return format_text("%llu", row->count);
 	case NEW:
-		return format_text("%llu", row->count - row->before);
+		return format_text("%llu", row_new(row));
 	case COMM:
 		return safe(row->record.comm);
 	case USER:
@@ -419,16 +428,21 @@ static void print_table(size_t number)
 
 static void show(void)
 {
-	rows_sort();
-	print_table(rows.number);
+	size_t number = rows.number;
+
+	if (settings.limit && number > settings.limit)
+		number = settings.limit;
+	rows_sort(settings.order);
+	print_table(number);
 	rows_shown();
 	io_flush();
 }
 
-/* Count for @interval milliseconds. Returns false if the program must end. */
-static bool until_next(struct source *source, int interval)
+/* Count for an interval. Returns false if the program must end. */
+static bool until_next(struct source *source)
 {
-	unsigned long long now = clock_usec(CLOCK_MONOTONIC), end = now + interval * 1000ULL;
+	unsigned long long now = clock_usec(CLOCK_MONOTONIC);
+	unsigned long long end = now + settings.interval * 1000000ULL;
 
 	while (now < end) {
 		if (!source_wait(source, (end - now) / 1000 + 1))
@@ -439,6 +453,19 @@ static bool until_next(struct source *source, int interval)
 	}
 	return true;
 }
+
+/* ---- Options ---- */
+
+static const struct option known[] = {
+	{ "count", required_argument, NULL, 'c' },
+	{ "group", required_argument, NULL, 'g' },
+	{ "interval", required_argument, NULL, 'i' },
+	{ "kmsg", no_argument, NULL, 'k' },
+	{ "limit", required_argument, NULL, 'l' },
+	{ "sort", required_argument, NULL, 's' },
+	{ "help", no_argument, NULL, 'h' },
+	{ }
+};
 
 static unsigned int positive(const char *text, const char *what)
 {
@@ -460,45 +487,59 @@ static enum row_group parse_group(const char *name)
 	return group;
 }
 
+static enum row_order parse_order(const char *name)
+{
+	if (!strcmp(name, "new"))
+		return ORDER_NEW;
+	if (strcmp(name, "count"))
+		die(EXIT_USAGE, "rows are sorted by count or new, not by %s", name);
+	return ORDER_COUNT;
+}
+
+static void apply(int option, const char *value)
+{
+	switch (option) {
+	case 'c':
+		settings.count = positive(value, "a count");
+		break;
+	case 'g':
+		rows.group = parse_group(value);
+		break;
+	case 'i':
+		settings.interval = positive(value, "an interval");
+		break;
+	case 'k':
+		settings.kmsg = true;
+		break;
+	case 'l':
+		settings.limit = positive(value, "a limit");
+		break;
+	default:
+		settings.order = parse_order(value);
+	}
+}
+
 int do_top(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "interval", required_argument, NULL, 'i' },
-		{ "count", required_argument, NULL, 'c' },
-		{ "group", required_argument, NULL, 'g' },
-		{ "kmsg", no_argument, NULL, 'k' },
-		{ "help", no_argument, NULL, 'h' },
-		{ }
-	};
 	struct source *source = NULL;
-	unsigned int interval = 2, count = 0;
-	bool kmsg = false;
 	int option;
 
 	setlocale(LC_CTYPE, "");
 	text_init();
 	argv[0] = "top";
-	while ((option = next_option(argc, argv, options, usage)) != -1) {
-		if (option == 'i')
-			interval = positive(optarg, "an interval");
-		else if (option == 'c')
-			count = positive(optarg, "a count");
-		else if (option == 'g')
-			rows.group = parse_group(optarg);
-		else
-			kmsg = true;
-	}
+	while ((option = next_option(argc, argv, known, usage)) != -1)
+		apply(option, optarg);
 
 	terminal_init();
 	io_init();
-	if (!kmsg && tracefs_event_file_exists(NULL, MODULE, EVENT, "hist"))
+	if (!settings.kmsg && tracefs_event_file_exists(NULL, MODULE, EVENT, "hist"))
 		make_instance();
 	else
-		source = source_open(kmsg);
+		source = source_open(settings.kmsg);
 	say_state(source);
 
-	for (unsigned int shown = 0; !count || shown < count; shown++) {
-		if (!until_next(source, interval * 1000))
+	for (unsigned int shown = 0; !settings.count || shown < settings.count; shown++) {
+		if (!until_next(source))
 			break;
 		if (instance)
 			read_histograms();

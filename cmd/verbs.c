@@ -86,6 +86,8 @@ const struct option_info options[] = {
 	{ "group", ON(TOP), "KEY", ANY_WORD, NULL },
 	{ "interval", ON(TOP), "SECONDS", ANY_WORD, NULL },
 	{ "kmsg", ON(FOLLOW) | ON(TOP), NULL, NOTHING, NULL },
+	{ "limit", ON(TOP), "N", ANY_WORD, NULL },
+	{ "sort", ON(TOP), "COLUMN", ANY_WORD, NULL },
 
 	{ "help", ON(FOLLOW) | ON(RECORD) | ON(TOP), NULL, NOTHING, "show this help" },
 	{ "version", 0, NULL, NOTHING, "print the version" },

@@ -409,7 +409,7 @@ static void test_histogram(void)
 	report(histogram.ports_dropped, "histogram: dropped ports");
 	report(rows.total == 10 && rows.number == 3, "histogram: rows");
 	report(ports == 1, "histogram: ports");
-	rows_sort();
+	rows_sort(ORDER_COUNT);
 	report(rows.rows[0]->count == 6 && !strcmp(rows.rows[0]->record.comm, "cost"),
 	       "histogram: names that differ in spaces at the end share a row");
 	rows_reset();
@@ -417,6 +417,30 @@ static void test_histogram(void)
 	       "histogram: is read again");
 	report(!histogram_parse("{ comm: x", &histogram) && !histogram_parse("{ x: 1", &histogram),
 	       "histogram: of an unknown format");
+	rows_free();
+}
+
+static void test_order(void)
+{
+	struct record record = { .port = 1 };
+
+	rows_add(&record, 9);
+	record.port = 2;
+	rows_add(&record, 5);
+	rows_shown();
+	rows_add(&record, 2);
+	record.port = 3;
+	rows_add(&record, 2);
+	record.port = 0;
+	rows_add(&record, 2);
+	rows_sort(ORDER_COUNT);
+	report(rows.rows[0]->record.port == 1 && rows.rows[1]->record.port == 2 &&
+	       rows.rows[2]->record.port == 0 && rows.rows[3]->record.port == 3, "order: by count");
+	rows_sort(ORDER_NEW);
+	report(rows.rows[0]->record.port == 2 && rows.rows[1]->record.port == 0 &&
+	       rows.rows[2]->record.port == 3 && rows.rows[3]->record.port == 1,
+	       "order: by new, and then by count");
+	report(row_new(rows.rows[0]) == 2 && row_new(rows.rows[3]) == 0, "order: what is new");
 	rows_free();
 }
 
@@ -430,7 +454,7 @@ static bool groups_as(enum row_group group, const char *text, size_t number,
 	rows_free();
 	rows.group = group;
 	ok = histogram_parse(text, &histogram) && rows.number == number;
-	rows_sort();
+	rows_sort(ORDER_COUNT);
 	return ok && (!number || rows.rows[0]->count == count);
 }
 
@@ -708,6 +732,7 @@ int main(void)
 	test_journal();
 	test_histogram();
 	test_groups();
+	test_order();
 	test_rows();
 	test_users();
 	test_filters();
