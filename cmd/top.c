@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "filter.h"
 #include "histogram.h"
 #include "io.h"
 #include "rows.h"
@@ -44,7 +45,9 @@ static const char usage[] =
 	"  --limit N           show only the first N rows\n"
 	"  --sort COLUMN       sort by count (default), or by new, the number since the previous\n"
 	"                      table\n"
-	"  --help, -h          show this help\n";
+	"  --help, -h          show this help\n"
+	"\n"
+	FILTER_USAGE;
 
 static struct {
 	unsigned int interval, count, limit;
@@ -123,19 +126,31 @@ static void remove_instance(void)
 	tracefs_instance_free(instance);
 }
 
-static void set_trigger(const struct trigger *trigger)
+/*
+ * If the kernel cannot filter exactly by name, the name becomes a key, so that add_row() can do it.
+ * PORTS_OF_V6 has no room for it. port_of() may then find ports of other names as well, and returns
+ * none of them.
+ */
+static void set_trigger(const struct trigger *trigger, const char *filter)
 {
-	char *text = format_text("hist:keys=%s:size=16384 if %s", trigger->keys,
-				 trigger->condition);
+	bool adds_comm = rows.group != GROUP_DESTINATION && !filters_are_exact();
+	char *text = format_text("hist:keys=%s%s:size=16384 if %s%s%s", adds_comm ? "comm," : "",
+				 trigger->keys, trigger->condition, filter ? " && " : "",
+				 filter ?: "");
 
-	if (tracefs_event_file_append(instance, MODULE, EVENT, "trigger", text) < 0)
+	if (tracefs_event_file_append(instance, MODULE, EVENT, "trigger", text) < 0) {
+		if (filter)
+			die(EXIT_FAILED,
+			    "the kernel refuses these filters (%s): use fewer of them, or --kmsg",
+			    strerror(errno));
 		die_errno("cannot set a trigger");
+	}
 	free(text);
 }
 
 static void make_instance(void)
 {
-	char name[64];
+	char *filter = filters_for_kernel(), name[64];
 
 	tracefs_instances_walk(remove_dead, NULL);
 	snprintf(name, sizeof(name), INSTANCE "%d", getpid());
@@ -144,7 +159,8 @@ static void make_instance(void)
 		die_errno("cannot create a trace instance");
 	atexit(remove_instance);
 	for (const struct trigger *trigger = triggers[rows.group]; trigger->keys; trigger++)
-		set_trigger(trigger);
+		set_trigger(trigger, filter);
+	free(filter);
 }
 
 static void add_port(const unsigned char addr[16], unsigned int port)
@@ -156,9 +172,15 @@ static void add_port(const unsigned char addr[16], unsigned int port)
 	ports[nr_ports++].port = port;
 }
 
+static void add_row(const struct record *record, unsigned long long count)
+{
+	if (filters_are_exact() || filters_match_comm(record))
+		rows_add(record, count);
+}
+
 static void read_histograms(void)
 {
-	struct histogram histogram = { .connections = rows_add, .port = add_port };
+	struct histogram histogram = { .connections = add_row, .port = add_port };
 	char *text = tracefs_event_file_read(instance, MODULE, EVENT, "hist", NULL);
 
 	if (!text)
@@ -194,10 +216,10 @@ static int port_of(const struct record *record)
 static void count_message(const struct message *message)
 {
 	missed += message->lost;
-	if (message->line.kind == LINE_RECORD)
-		rows_add(&message->line.record, 1);
-	else if (message->line.kind == LINE_REPORT)
+	if (message->line.kind == LINE_REPORT)
 		missed += message->line.report.count;
+	else if (message->line.kind == LINE_RECORD && filters_match(&message->line.record, NULL))
+		rows_add(&message->line.record, 1);
 }
 
 /*
@@ -463,6 +485,7 @@ static const struct option known[] = {
 	{ "kmsg", no_argument, NULL, 'k' },
 	{ "limit", required_argument, NULL, 'l' },
 	{ "sort", required_argument, NULL, 's' },
+	FILTER_OPTIONS,
 	{ "help", no_argument, NULL, 'h' },
 	{ }
 };
@@ -514,8 +537,11 @@ static void apply(int option, const char *value)
 	case 'l':
 		settings.limit = positive(value, "a limit");
 		break;
-	default:
+	case 's':
 		settings.order = parse_order(value);
+		break;
+	default:
+		filter_add(option, value);
 	}
 }
 
@@ -532,10 +558,12 @@ int do_top(int argc, char **argv)
 
 	terminal_init();
 	io_init();
-	if (!settings.kmsg && tracefs_event_file_exists(NULL, MODULE, EVENT, "hist"))
+	if (!settings.kmsg && tracefs_event_file_exists(NULL, MODULE, EVENT, "hist")) {
 		make_instance();
-	else
+	} else {
+		filters_for_log();
 		source = source_open(settings.kmsg);
+	}
 	say_state(source);
 
 	for (unsigned int shown = 0; !settings.count || shown < settings.count; shown++) {
@@ -546,6 +574,7 @@ int do_top(int argc, char **argv)
 		show();
 	}
 	source_close(source);
+	filters_free();
 	rows_free();
 	free(ports);
 	return EXIT_OK;
