@@ -150,8 +150,9 @@ void rows_reset(void)
  */
 void rows_sort(enum row_order order)
 {
-	qsort(rows.rows, rows.number, sizeof(*rows.rows),
-	      order == ORDER_NEW ? compare_new : compare_counts);
+	if (rows.number)	/* otherwise, rows.rows may be NULL */
+		qsort(rows.rows, rows.number, sizeof(*rows.rows),
+		      order == ORDER_NEW ? compare_new : compare_counts);
 }
 
 /**
