@@ -136,7 +136,7 @@ static char *put_value(char *to, const struct traced *traced, enum json_field fi
 		to = put_bytes(to, record->comm, COMM_LEN);
 		break;
 	case JSON_FAMILY:
-		to = stpcpy(to, record->family == AF_INET6 ? "AF_INET6" : "AF_INET");
+		to = stpcpy(to, record_family(record));
 		break;
 	default:
 		to = put_address(to, record);

@@ -104,14 +104,14 @@ JANSSON(json_t *, json_false, (void), ())
 JANSSON(json_t *, json_string, (const char *text), (text))
 JANSSON(json_t *, json_stringn, (const char *text, size_t length), (text, length))
 JANSSON(json_t *, json_integer, (json_int_t number), (number))
+JANSSON(json_t *, json_real, (double number), (number))
 JANSSON(json_t *, json_array, (void), ())
 JANSSON(int, json_array_append_new, (json_t *array, json_t *value), (array, value))
 JANSSON(json_t *, json_object, (void), ())
 JANSSON(int, json_object_set_new, (json_t *object, const char *key, json_t *value),
 	(object, key, value))
 JANSSON(void, json_delete, (json_t *value), (value))
-JANSSON(size_t, json_dumpb, (const json_t *value, char *to, size_t size, size_t flags),
-	(value, to, size, flags))
+JANSSON(char *, json_dumps, (const json_t *value, size_t flags), (value, flags))
 JANSSON(int, json_dumpf, (const json_t *value, FILE *file, size_t flags), (value, file, flags))
 JANSSON(json_t *, json_vpack_ex,
 	(json_error_t *error, size_t flags, const char *format, va_list args),

@@ -66,8 +66,15 @@ static void print_columns(const struct message *message)
 
 /* ---- JSON ---- */
 
-/* JSON is UTF-8, so replace invalid bytes with U+FFFD. */
-static json_t *json_bytes(const char *bytes)
+/**
+ * json_bytes() - make a JSON string of a name, which may contain any bytes
+ * @bytes: the name; it is cut at USER_LEN
+ *
+ * JSON is UTF-8, so invalid bytes are replaced with U+FFFD.
+ *
+ * Return: the string.
+ */
+json_t *json_bytes(const char *bytes)
 {
 	char text[3 * USER_LEN], *to = text;
 	size_t left = strnlen(bytes, USER_LEN - 1);
@@ -88,32 +95,50 @@ static json_t *json_bytes(const char *bytes)
 	return json_stringn(text, to - text);
 }
 
-/* Print a JSON value, and drop the caller's reference to it. */
-static void print_json(json_t *json)
+/**
+ * json_user() - make a JSON string of the name of a user
+ * @uid: the user
+ *
+ * Return: the string, or null if there is no name.
+ */
+json_t *json_user(uid_t uid)
 {
-	char text[8 * USER_LEN], safe[TEXT_ROOM(sizeof(text))];
-	size_t length = json ? json_dumpb(json, text, sizeof(text), JSON_COMPACT) : 0;
+	char name[USER_LEN];
 
-	if (!length || length > sizeof(text))
+	return user_name(uid, name) ? json_bytes(name) : json_null();
+}
+
+/**
+ * print_json() - print a JSON value on a line
+ * @json: the value; the caller's reference to it is dropped
+ */
+void print_json(json_t *json)
+{
+	char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+	size_t length = text ? strlen(text) : 0;
+	char *safe = malloc(TEXT_ROOM(length));
+
+	if (!text || !safe)
 		die(EXIT_FAILED, "cannot write JSON");
 	text_safe(text, length, TEXT_JSON, safe);
 	puts(safe);
+	free(safe);
+	free(text);
 	json_decref(json);
 }
 
 static json_t *json_record(const struct message *message)
 {
 	const struct record *record = &message->line.record;
-	char address[DESTINATION_LEN], user[USER_LEN];
-	bool has_user = user_name(record->uid, user);
+	char address[DESTINATION_LEN];
 
 	return json_pack("{s:s, s:i, s:I, s:o, s:o, s:s, s:s, s:i}",
 			 "time", time_text(message->usec),
 			 "pid", record->pid,
 			 "uid", (json_int_t)record->uid,
-			 "user", has_user ? json_bytes(user) : json_null(),
+			 "user", json_user(record->uid),
 			 "comm", json_bytes(record->comm),
-			 "family", record->family == AF_INET6 ? "AF_INET6" : "AF_INET",
+			 "family", record_family(record),
 			 "daddr", record_address(record, address),
 			 "dport", (int)record->port);
 }

@@ -6,6 +6,9 @@
 #ifndef PRINT_H
 #define PRINT_H
 
+#include <jansson.h>
+#include <sys/types.h>
+
 #include "message.h"
 
 /** enum print_form - how to print */
@@ -17,6 +20,10 @@ enum print_form {
 	/** @PRINT_JSON: one JSON object per line */
 	PRINT_JSON,
 };
+
+json_t *json_bytes(const char *bytes);
+json_t *json_user(uid_t uid);
+void print_json(json_t *json);
 
 void print_heading(enum print_form form);
 void print_record(enum print_form form, const struct message *message);

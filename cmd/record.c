@@ -282,6 +282,17 @@ void line_parse(const char *text, int level, struct line *line)
 /* ---- Output ---- */
 
 /**
+ * record_family() - get the name of the address family
+ * @record: the record
+ *
+ * Return: the name.
+ */
+const char *record_family(const struct record *record)
+{
+	return record->family == AF_INET6 ? "AF_INET6" : "AF_INET";
+}
+
+/**
  * record_address() - format the destination's address
  * @record: the record
  * @text: where to store the address: 192.0.2.1, 2001:db8::1, fe80::1%2

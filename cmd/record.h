@@ -81,6 +81,7 @@ const char *take_word(const char *text, const char *word);
 
 void line_parse(const char *text, int level, struct line *line);
 
+const char *record_family(const struct record *record);
 const char *record_address(const struct record *record, char text[DESTINATION_LEN]);
 const char *record_destination(const struct record *record, char text[DESTINATION_LEN]);
 

@@ -8,6 +8,7 @@
  * hist triggers, this program counts the records in the log.
  */
 #include <errno.h>
+#include <jansson.h>
 #include <libsmartcols.h>
 #include <locale.h>
 #include <signal.h>
@@ -22,6 +23,8 @@
 #include "filter.h"
 #include "histogram.h"
 #include "io.h"
+#include "json.h"
+#include "print.h"
 #include "rows.h"
 #include "source.h"
 #include "terminal.h"
@@ -40,6 +43,7 @@ static const char usage[] =
 	"  --group KEY         count by KEY: destination, with the name of the process (default);\n"
 	"                      user; net, the network of the destination (/24 or /64); port\n"
 	"  --interval SECONDS  time between two tables (default 2)\n"
+	"  --json              print one JSON object per table, on a line\n"
 	"  --kmsg              count the records in the kernel's log even if there is a trace\n"
 	"                      event or a journal\n"
 	"  --limit N           show only the first N rows\n"
@@ -52,7 +56,7 @@ static const char usage[] =
 static struct {
 	unsigned int interval, count, limit;
 	enum row_order order;
-	bool kmsg;
+	bool json, kmsg;
 } settings = { .interval = 2 };
 
 static unsigned long long missed;	/* connections and log lines that no row counts */
@@ -264,6 +268,12 @@ static const struct {
 
 #define MOST_COLUMNS 4
 
+/**
+ * struct group - how to show rows
+ * @name: what the rows have in common, as in --group
+ * @nr_columns: number of columns
+ * @columns: the columns
+ */
 static const struct group {
 	const char *name;
 	int nr_columns;
@@ -448,14 +458,73 @@ static void print_table(size_t number)
 		putchar('\n');
 }
 
-static void show(void)
+/* ---- JSON ---- */
+
+/* Returns what the connections of a row have in common. */
+static json_t *json_key(const struct record *record)
+{
+	char address[DESTINATION_LEN], *net;
+	int port = port_of(record);
+	json_t *json;
+
+	switch (rows.group) {
+	case GROUP_USER:
+		return json_pack("{s:I, s:o}", "uid", (json_int_t)record->uid,
+				 "user", json_user(record->uid));
+	case GROUP_NET:
+		net = net_text(record);
+		json = json_pack("{s:s, s:s}", "family", record_family(record), "net", net);
+		free(net);
+		return json;
+	case GROUP_PORT:
+		return json_pack("{s:i}", "dport", port);
+	default:
+		return json_pack("{s:o, s:s, s:s, s:o}", "comm", json_bytes(record->comm),
+				 "family", record_family(record),
+				 "daddr", record_address(record, address),
+				 "dport", port < 0 ? json_null() : json_integer(port));
+	}
+}
+
+/* Print the first @number rows. The interval took @seconds. */
+static void print_object(size_t number, double seconds)
+{
+	json_t *list = json_array();
+	char now[JSON_TIME_LEN];
+
+	for (size_t n = 0; n < number; n++) {
+		const struct row *row = rows.rows[n];
+		json_t *json = json_key(&row->record);
+
+		if (json_object_set_new(json, "count", json_integer(row->count)) ||
+		    json_object_set_new(json, "new", json_integer(row_new(row))) ||
+		    json_object_set_new(json, "rate", json_real(row_new(row) / seconds)) ||
+		    json_array_append_new(list, json))
+			die(EXIT_FAILED, "cannot write JSON");
+	}
+	json_now(now);
+	print_json(json_pack("{s:s, s:f, s:I, s:I, s:I, s:I, s:o}", "time", now,
+			     "interval", seconds,
+			     "connections", (json_int_t)rows.total,
+			     "not_counted", (json_int_t)missed,
+			     "expired", (json_int_t)rows.expired,
+			     "total_rows", (json_int_t)rows.number,
+			     "rows", list));
+}
+
+/* ---- All tables ---- */
+
+static void show(double seconds)
 {
 	size_t number = rows.number;
 
 	if (settings.limit && number > settings.limit)
 		number = settings.limit;
 	rows_sort(settings.order);
-	print_table(number);
+	if (settings.json)
+		print_object(number, seconds);
+	else
+		print_table(number);
 	rows_shown();
 	io_flush();
 }
@@ -482,6 +551,7 @@ static const struct option known[] = {
 	{ "count", required_argument, NULL, 'c' },
 	{ "group", required_argument, NULL, 'g' },
 	{ "interval", required_argument, NULL, 'i' },
+	{ "json", no_argument, NULL, 'j' },
 	{ "kmsg", no_argument, NULL, 'k' },
 	{ "limit", required_argument, NULL, 'l' },
 	{ "sort", required_argument, NULL, 's' },
@@ -531,6 +601,9 @@ static void apply(int option, const char *value)
 	case 'i':
 		settings.interval = positive(value, "an interval");
 		break;
+	case 'j':
+		settings.json = true;
+		break;
 	case 'k':
 		settings.kmsg = true;
 		break;
@@ -547,6 +620,7 @@ static void apply(int option, const char *value)
 
 int do_top(int argc, char **argv)
 {
+	unsigned long long since, now;
 	struct source *source = NULL;
 	int option;
 
@@ -555,6 +629,11 @@ int do_top(int argc, char **argv)
 	argv[0] = "top";
 	while ((option = next_option(argc, argv, known, usage)) != -1)
 		apply(option, optarg);
+	/* JSON is UTF-8 in every locale. */
+	if (settings.json) {
+		setlocale(LC_CTYPE, "C.UTF-8");
+		text_init();
+	}
 
 	terminal_init();
 	io_init();
@@ -566,12 +645,15 @@ int do_top(int argc, char **argv)
 	}
 	say_state(source);
 
+	since = clock_usec(CLOCK_MONOTONIC);
 	for (unsigned int shown = 0; !settings.count || shown < settings.count; shown++) {
 		if (!until_next(source))
 			break;
 		if (instance)
 			read_histograms();
-		show();
+		now = clock_usec(CLOCK_MONOTONIC);
+		show((now - since) / 1e6);
+		since = now;
 	}
 	source_close(source);
 	filters_free();

@@ -63,7 +63,7 @@ const struct option_info options[] = {
 
 	/* follow, record and top have their own --help, which describes these options. */
 	{ "comm", ON(FOLLOW) | ON(RECORD) | ON(TOP), "PATTERN", ANY_WORD, NULL },
-	{ "json", ON(FOLLOW), NULL, NOTHING, NULL },
+	{ "json", ON(FOLLOW) | ON(TOP), NULL, NOTHING, NULL },
 	{ "net", ON(FOLLOW) | ON(RECORD) | ON(TOP), "NETWORK", ANY_WORD, NULL },
 	{ "pid", ON(FOLLOW) | ON(RECORD) | ON(TOP), "PID", ANY_WORD, NULL },
 	{ "port", ON(FOLLOW) | ON(RECORD) | ON(TOP), "PORT", ANY_WORD, NULL },

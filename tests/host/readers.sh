@@ -73,6 +73,61 @@ for interval in 3 30; do
 done
 equals "top: it counts every line of one interval" "connections 20000, rows 1" "$counted"
 
+# topped CONNECTIONS OPTION...: print what top prints about the entries, of which so many match
+topped() {
+	connections=$1
+	shift
+	# On a slow machine, top does not read all entries within a second.
+	for interval in 1 5 25; do
+		entries | "$dir/feed" -w "$dir/kmsg/tcp-connect-logger" top --kmsg --count 1 \
+			--interval $interval "$@" >"$dir/topped" 2>"$dir/topped.err"
+		! grep -q -E "connections\"?[: ]$connections," "$dir/topped" || break
+	done
+	other_lines <"$dir/topped.err" || :
+	cat "$dir/topped"
+}
+# rows_of CONNECTIONS OPTION...: print the rows of top's JSON, one per line, without the rates
+rows_of() {
+	topped "$@" --json | jq -c '.rows[] | del(.rate)'
+}
+equals "top --json: everything but the time and the rates" \
+	'{"connections":4,"not_counted":10,"expired":0,"total_rows":4,"rows":[
+{"comm":"","family":"AF_INET6","daddr":"2001:db8::1","dport":443,"count":1,"new":1},
+{"comm":"\u001B[31m\u202e","family":"AF_INET","daddr":"192.0.2.1","dport":80,"count":1,"new":1},
+{"comm":"curl","family":"AF_INET","daddr":"192.0.2.1","dport":80,"count":1,"new":1},
+{"comm":"����","family":"AF_INET","daddr":"192.0.2.1","dport":80,"count":1,"new":1}]}' \
+	"$(topped 4 --json | sed 's/"time":"2[0-9-]*T[0-9:]*\.[0-9]*Z","interval":[0-9.]*,//
+		s/,"rate":[0-9.]*//g; s/\[{/[\n{/; s/},{/},\n{/g')"
+equals "top --json: it prints one line" 1 "$(wc -l <"$dir/topped")"
+equals "top --json: the rate is the number of new connections per second" "true true true true" \
+	"$(jq '.interval as $seconds | .rows[] | (.rate * $seconds - .new | fabs) < 0.000001' "$dir/topped" | xargs)"
+equals "top --limit: the first line says how many rows are shown" \
+	"connections 4, rows 4, shown 2, not counted 10" "$(topped 4 --limit 2 | head -n 1)"
+equals "top --limit: it shows no more rows" 2 "$(grep -c '^ *1 ' "$dir/topped")"
+equals "top --limit with --json" "4 1" "$(topped 4 --limit 1 --json | jq -r '"\(.total_rows) \(.rows | length)"')"
+equals "top --group user" "     COUNT        NEW USER
+         3          3 $user
+         1          1 4294967295" "$(topped 4 --group user | sed '1,2d; /^$/d')"
+equals "top --group net" "     COUNT        NEW NETWORK
+         3          3 192.0.2.0/24
+         1          1 2001:db8::/64" "$(topped 4 --group net | sed '1,2d; /^$/d')"
+equals "top --group port" "     COUNT        NEW PORT
+         3          3 80
+         1          1 443" "$(topped 4 --group port | sed '1,2d; /^$/d')"
+equals "top --group destination is the default" "$(topped 4 | tail -n +2)" \
+	"$(topped 4 --group destination | tail -n +2)"
+equals "top --json --group user" "{\"uid\":0,\"user\":\"$user\",\"count\":3,\"new\":3}
+{\"uid\":4294967295,\"user\":null,\"count\":1,\"new\":1}" "$(rows_of 4 --group user)"
+equals "top --json --group net" '{"family":"AF_INET","net":"192.0.2.0/24","count":3,"new":3}
+{"family":"AF_INET6","net":"2001:db8::/64","count":1,"new":1}' "$(rows_of 4 --group net)"
+equals "top --json --group port" '{"dport":80,"count":3,"new":3}
+{"dport":443,"count":1,"new":1}' "$(rows_of 4 --group port)"
+equals "top --comm: it counts only what matches" '{"dport":80,"count":1,"new":1}' \
+	"$(rows_of 1 --group port --comm '[a-c]url')"
+equals "top --not-net --user: it counts only what matches" '{"dport":443,"count":1,"new":1}' \
+	"$(rows_of 1 --group port --not-net 192.0.2.0/24 --user 0)"
+equals "top: no connection matches" "connections 0, rows 0, not counted 10" "$(topped 0 --port 1 | head -n 1)"
+
 # on_terminal COLUMNS TERM: print a table of top as a terminal of this width and type gets it
 on_terminal() {
 	rm -f "$dir/typescript"
@@ -117,11 +172,20 @@ for verb in follow top; do
 		"$(printf '%s\n' "$output" | grep "$(printf '\033')")"
 done
 exits "command --help to a full device" 1 sh -c "'$dir/kmsg/tcp-connect-logger' --help >/dev/full"
-# refused OPTION MESSAGE: check that follow rejects the option with this message
-refused() {
-	exits "follow $1" 2 "$dir/kmsg/tcp-connect-logger" follow "$1"
-	matches "follow $1: the message" "tcp-connect-logger: $2" "$output"
+# refuses VERB OPTION MESSAGE: check that the verb rejects the option with this message
+refuses() {
+	exits "$1 $2" 2 "$dir/kmsg/tcp-connect-logger" "$1" --kmsg "$2"
+	matches "$1 $2: the message" "tcp-connect-logger: $3" "$output"
 }
+# refused OPTION MESSAGE: the same for a filter
+refused() {
+	refuses follow "$@"
+	refuses top "$@"
+}
+refuses top --group=nonsense "a group is destination, user, net or port, not nonsense"
+refuses top --sort=rate "rows are sorted by count or new, not by rate"
+refuses top --limit=0 "a limit is a number from 1 to 86400, not 0"
+refuses top --limit=x "a limit is a number from 1 to 86400, not x"
 refused --net=::ffff:192.0.2.0/120 "no record matches *: IPv4-mapped addresses are recorded as IPv4. Use 192.0.2.0/24"
 refused --comm=abcdefghijklmnop "no name matches *: a name has at most 15 bytes"
 refused '--comm=abcdefgh?[a-z]\klmnop' "no name matches *"
@@ -141,9 +205,16 @@ checked() {
 	# shellcheck disable=SC2086 # words
 	entries | "$dir/feed" $memcheck "$dir/valgrind/tcp-connect-logger" follow --kmsg "$@"
 }
+checked_top() {
+	# shellcheck disable=SC2086 # words
+	entries | "$dir/feed" -w $memcheck "$dir/valgrind/tcp-connect-logger" top --kmsg --count 2 --interval 1 "$@"
+}
 succeeds "valgrind finds no fault in follow" checked
 succeeds "valgrind finds no fault in follow --json" checked --json
 succeeds "valgrind finds no fault in follow with filters" checked --comm 'c*' --net 192.0.2.0/24 --user root
+succeeds "valgrind finds no fault in top" checked_top --sort new --limit 2
+succeeds "valgrind finds no fault in top --json" checked_top --json --not-comm 'x*'
+succeeds "valgrind finds no fault in top --json --group net" checked_top --json --group net
 # shellcheck disable=SC2086
 succeeds "the unit tests run under valgrind" sh -c "$memcheck '$dir/unit-plain' | grep -v '^ok ' >&2; true"
 equals "valgrind reports no fault in the unit tests" "" "$output"

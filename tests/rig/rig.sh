@@ -26,7 +26,7 @@ work=$top/build/rig
 timeout=3000	# seconds, for a chroot or one boot of a guest
 
 rig_packages="apt-utils build-essential clang cpio createrepo-c curl debhelper e2fsprogs fakeroot
-	fish gdb-minimal gpg gpg-agent libbpf-dev libclang-rt-dev libelf-dev libjansson-dev
+	fish gdb-minimal gpg gpg-agent jq libbpf-dev libclang-rt-dev libelf-dev libjansson-dev
 	libkmod-dev libncurses-dev libsmartcols-dev libsystemd-dev libtraceevent-dev libtracefs-dev
 	lintian mmdebstrap pkgconf qemu-system-x86 qemu-utils rpm rpmlint shellcheck valgrind zlib1g-dev
 	zsh"
