@@ -259,6 +259,20 @@ int is_there(const char *path, ...)
 /* ---- Time ---- */
 
 /**
+ * clock_nsec() - read a clock
+ * @clock: the clock
+ *
+ * Return: the time in nanoseconds.
+ */
+unsigned long long clock_nsec(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+/**
  * clock_usec() - read a clock
  * @clock: the clock
  *
@@ -266,10 +280,7 @@ int is_there(const char *path, ...)
  */
 unsigned long long clock_usec(clockid_t clock)
 {
-	struct timespec time;
-
-	clock_gettime(clock, &time);
-	return time.tv_sec * 1000000ULL + time.tv_nsec / 1000;
+	return clock_nsec(clock) / 1000;
 }
 
 /* ---- Other programs ---- */

@@ -49,6 +49,7 @@ char *safe(const char *bytes);
 char *read_text(const char *path, ...) __printf(1, 2);
 int write_text(const char *path, const char *text);
 int is_there(const char *path, ...) __printf(1, 2);
+unsigned long long clock_nsec(clockid_t clock);
 unsigned long long clock_usec(clockid_t clock);
 
 char *run_for_output(const char * const argv[], int seconds);

@@ -13,7 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "event.h"
+#include "record.h"
 #include "recorder.h"
 
 #define TRACING	"/sys/kernel/tracing"
@@ -168,19 +170,63 @@ struct names event_users(void)
 	return found.users;
 }
 
+/* Returns true if this process of ours has such a trace instance, and has been asked. */
+static bool ask_reader(const char *instance)
+{
+	char *name = NULL;
+	bool asked = false;
+	int pid, end;
+
+	if (sscanf(instance, NAME "-%d%n", &pid, &end) != 1 || instance[end])
+		return false;
+	name = read_text("/proc/%d/comm", pid);
+	/* Another process may have the number of one that was killed. */
+	if (name && !strncmp(name, NAME, COMM_LEN - 1))
+		asked = !kill(pid, SIGUSR1);
+	free(name);
+	return asked;
+}
+
+/* Remove the recorder's instance, and report what is in its buffers. */
+static void remove_buffers(void)
+{
+	const char *instance = TRACING "/instances/" RECORDER_INSTANCE;
+	char *path = format_text("%s/per_cpu", instance);
+	struct names cpus = list_directory(path);
+	unsigned long long waiting = 0, entries;
+
+	free(path);
+	for (size_t i = 0; i < cpus.count; i++) {
+		char *stats = read_text("%s/per_cpu/%s/stats", instance, cpus.name[i]);
+
+		if (stats && take_number(take_word(stats, "entries: "), ULLONG_MAX, &entries))
+			waiting += entries;
+		free(stats);
+	}
+	names_free(&cpus);
+	if (!rmdir(instance) && waiting)
+		pr_err("%llu connections are lost: they were in the buffers of a recorder that has ended",
+		       waiting);
+}
+
 /**
- * event_ask_recorder() - ask the recorder to let go of the trace event until the module is back
+ * event_ask_readers() - ask our readers to let go of the trace event until the module is back
  *
  * If no recorder reads its trace instance any more, the instance is removed.
  *
- * Return: true if there is a recorder.
+ * Return: true if there is a reader.
  */
-bool event_ask_recorder(void)
+bool event_ask_readers(void)
 {
+	struct names instances = list_directory(TRACING "/instances");
 	pid_t recorder = recorder_process();
+	bool asked = false;
 
+	for (size_t i = 0; i < instances.count; i++)
+		asked |= ask_reader(instances.name[i]);
+	names_free(&instances);
 	if (recorder)
-		return !kill(recorder, SIGUSR1);
-	rmdir(TRACING "/instances/" RECORDER_INSTANCE);
-	return false;
+		return !kill(recorder, SIGUSR1) || asked;
+	remove_buffers();
+	return asked;
 }

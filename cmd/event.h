@@ -6,6 +6,6 @@
 #include "state.h"
 
 struct names event_users(void);
-bool event_ask_recorder(void);
+bool event_ask_readers(void);
 
 #endif /* EVENT_H */

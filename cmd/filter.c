@@ -17,8 +17,6 @@
 #include "filter.h"
 #include "io.h"
 
-#define CGROUPS "/sys/fs/cgroup"
-
 /**
  * struct filter - a filter option of the command line
  * @kind: type of the filter, which determines the members that are used
@@ -363,8 +361,8 @@ static char *comm_condition(const struct filter *filter)
 
 	if (!kernel_knows(pattern))
 		return NULL;
-	return format_text("comm %s \"%s%s\"", filter->negated ? "!~" : "~",
-			   *pattern == '*' ? "*" : "", pattern);
+	return format_text("%scomm ~ \"%s%s\"%s", filter->negated ? "!(" : "",
+			   *pattern == '*' ? "*" : "", pattern, filter->negated ? ")" : "");
 }
 
 static char *condition(const struct filter *filter)

@@ -11,6 +11,9 @@
 
 #include "record.h"
 
+/** define CGROUPS - where the cgroups of version 2 are */
+#define CGROUPS	"/sys/fs/cgroup"
+
 /** enum filter_kind - the field that a filter compares; with BUT_NOT added, it must differ */
 enum filter_kind { BY_COMM, BY_PID, BY_USER, BY_PORT, BY_NET, BY_CGROUP, NR_KINDS, BUT_NOT = 16 };
 

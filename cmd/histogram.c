@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 tcp-connect-logger maintainers
 /*
- * Parse the histograms of the triggers in top.c. The kernel prints them one after another
- * (hist_trigger_show() in kernel/trace/trace_events_hist.c).
+ * Parse the histograms of the triggers in top.c and busiest.c. The kernel prints them one after
+ * another (hist_trigger_show() in kernel/trace/trace_events_hist.c).
  */
 #include <limits.h>
 #include <string.h>
@@ -42,11 +42,14 @@ static void put_number(unsigned char *to, unsigned long long number, int bytes)
 	}
 }
 
-enum field { UID, PORT, V4, V6_HIGH, V6_LOW, NR_FIELDS };
+enum field { PID, UID, PORT, V4, V6_HIGH, V6_LOW, NR_FIELDS };
 
 static void set_field(struct record *record, enum field field, unsigned long long value)
 {
 	switch (field) {
+	case PID:
+		record->pid = value;
+		break;
 	case UID:
 		record->uid = value;
 		break;
@@ -73,6 +76,7 @@ static const char *take_key(const char *text, struct record *record)
 		const char *word;
 		unsigned long long most;
 	} fields[NR_FIELDS] = {
+		[PID] = { "pid:", PID_MOST },
 		[UID] = { "uid:", UINT_MAX },
 		[PORT] = { "dport:", USHRT_MAX },
 		[V4] = { "daddr:", UINT_MAX },

@@ -226,7 +226,7 @@ static void help(const char *usage)
  * next_option() - get the next option of the command line
  * @argc: as in main()
  * @argv: as in main(); the first element is the name of the command
- * @options: the options, see getopt_long(3)
+ * @options: the options, see getopt_long(3); -n is short for the one whose @val is 'n'
  * @usage: what -h and --help print
  *
  * Exits after --help, or if the command line is invalid.
@@ -235,10 +235,14 @@ static void help(const char *usage)
  */
 int next_option(int argc, char **argv, const struct option *options, const char *usage)
 {
+	const char *brief = ":h";
 	int option;
 
+	for (int i = 0; options[i].name; i++)
+		if (options[i].val == 'n')
+			brief = ":hn:";
 	opterr = 0;
-	option = getopt_long(argc, argv, ":h", options, NULL);
+	option = getopt_long(argc, argv, brief, options, NULL);
 	switch (option) {
 	case 'h':
 		help(usage);

@@ -5,17 +5,20 @@
  * the connection, so the lines of a recorder are written here.
  */
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "json.h"
 #include "text.h"
+#include "users.h"
 
-/** json_fields - the names of the members; they are those of the trace event */
+/** json_fields - the names of the members, which are those of the trace event where it has them */
 const char * const json_fields[NR_JSON_FIELDS] = {
 	[JSON_TIME] = "time",
 	[JSON_PID] = "pid",
 	[JSON_UID] = "uid",
+	[JSON_USER] = "user",
 	[JSON_COMM] = "comm",
 	[JSON_FAMILY] = "family",
 	[JSON_DADDR] = "daddr",
@@ -43,7 +46,7 @@ static char *put_number(char *to, unsigned long long number)
 }
 
 /* Most records have the same second as the previous one, so keep the text of the last second. */
-static char *put_time(char *to, unsigned long long nsec)
+static char *put_time(char *to, unsigned long long nsec, int digits)
 {
 	static char second[sizeof("2000-01-01T00:00:00.") + 16];
 	static size_t length;
@@ -56,12 +59,12 @@ static char *put_time(char *to, unsigned long long nsec)
 		last = seconds;
 	}
 	to = mempcpy(to, second, length);
-	for (int i = 8; i >= 0; i--) {
-		to[i] = '0' + rest % 10;
+	for (int i = 9; i > digits; i--)
 		rest /= 10;
-	}
-	to[9] = 'Z';
-	return to + 10;
+	for (int i = digits; i--; rest /= 10)
+		to[i] = '0' + rest % 10;
+	to[digits] = 'Z';
+	return to + digits + 1;
 }
 
 /* JSON is UTF-8, so replace invalid bytes with U+FFFD. */
@@ -102,9 +105,22 @@ static char *put_address(char *to, const struct record *record)
 	return to - 1;
 }
 
-static char *put_value(char *to, const struct traced *traced, enum json_field field)
+/**
+ * json_digits() - find out how exact a time is
+ * @traced: the connection
+ *
+ * Return: how many digits the fraction of the second has.
+ */
+int json_digits(const struct traced *traced)
+{
+	return traced->known == JSON_LOG ? 6 : 9;
+}
+
+/* Write the value of a member. Texts are quoted if it is for JSON. */
+static char *put_value(char *to, const struct traced *traced, enum json_field field, bool json)
 {
 	const struct record *record = &traced->record;
+	char user[USER_LEN];
 
 	switch (field) {
 	case JSON_PID:
@@ -116,24 +132,33 @@ static char *put_value(char *to, const struct traced *traced, enum json_field fi
 	case JSON_RET:
 		if (traced->result < 0)
 			*to++ = '-';
-		return put_number(to, traced->result < 0 ? -(long long)traced->result : traced->result);
+		return put_number(to, llabs(traced->result));
 	case JSON_NETNS:
 		return put_number(to, traced->netns);
 	case JSON_CGROUP:
 		return put_number(to, traced->cgroup);
 	case JSON_COOKIE:
 		return put_number(to, traced->cookie);
+	case JSON_USER:
+		if (!user_name(record->uid, user))
+			return json ? stpcpy(to, "null") : to;
+		break;
 	default:
 		break;
 	}
 
-	*to++ = '"';
+	if (json)
+		*to++ = '"';
 	switch (field) {
 	case JSON_TIME:
-		to = put_time(to, traced->nsec);
+		to = put_time(to, traced->nsec, json_digits(traced));
+		break;
+	case JSON_USER:
+		to = json ? put_bytes(to, user, sizeof(user)) : stpcpy(to, user);
 		break;
 	case JSON_COMM:
-		to = put_bytes(to, record->comm, COMM_LEN);
+		to = json ? put_bytes(to, record->comm, COMM_LEN) :
+			    mempcpy(to, record->comm, strnlen(record->comm, COMM_LEN));
 		break;
 	case JSON_FAMILY:
 		to = stpcpy(to, record_family(record));
@@ -141,36 +166,79 @@ static char *put_value(char *to, const struct traced *traced, enum json_field fi
 	default:
 		to = put_address(to, record);
 	}
-	*to++ = '"';
+	if (json)
+		*to++ = '"';
 	return to;
 }
 
 /**
  * json_time() - write a time as in RFC 3339, in UTC
  * @nsec: the time in nanoseconds since the epoch
+ * @digits: how many digits the fraction of the second has, up to 9
  * @text: where to write it
  */
-void json_time(unsigned long long nsec, char text[JSON_TIME_LEN])
+void json_time(unsigned long long nsec, int digits, char text[JSON_TIME_LEN])
 {
-	*put_time(text, nsec) = '\0';
+	*put_time(text, nsec, digits) = '\0';
 }
 
 /**
- * json_now() - write the present time
- * @text: where to write it
+ * json_plain() - write the value of a member without quotes and escapes
+ * @traced: the connection
+ * @field: the member
+ * @text: where to write the value, without a NUL
+ *
+ * Return: the length of the value; 0 if a user has no name.
  */
-void json_now(char text[JSON_TIME_LEN])
+size_t json_plain(const struct traced *traced, enum json_field field, char *text)
 {
-	struct timespec now;
+	return put_value(text, traced, field, false) - text;
+}
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	json_time(now.tv_sec * 1000000000ULL + now.tv_nsec, text);
+/**
+ * json_loss() - write a line with a JSON object that says what was lost
+ * @loss: what was lost
+ * @line: where to write the line, with a newline, but without a NUL
+ *
+ * Return: the length of the line.
+ */
+size_t json_loss(const struct loss *loss, char line[JSON_LEN])
+{
+	char *to = stpcpy(line, "{\"time\":\"");
+
+	to = put_time(to, loss->nsec, loss->of_log ? 6 : 9);
+	to = put_number(stpcpy(to, "\",\"event\":\"lost\",\"count\":"), loss->count);
+	to = stpcpy(stpcpy(to, ",\"reason\":\""), loss->reason);
+	*to++ = '"';
+	if (loss->busiest) {
+		to = put_number(stpcpy(to, ",\"busiest\":{\"pid\":"), loss->busiest->record.pid);
+		to = put_bytes(stpcpy(to, ",\"comm\":\""), loss->busiest->record.comm, COMM_LEN);
+		to = put_number(stpcpy(to, "\",\"count\":"), loss->busiest->count);
+		*to++ = '}';
+	}
+	return stpcpy(to, "}\n") - line;
+}
+
+/**
+ * json_gap() - write a line with a JSON object that says when the module was not loaded
+ * @nsec: end of this time in nanoseconds since the epoch
+ * @since: its begin
+ * @line: where to write the line, with a newline, but without a NUL
+ *
+ * Return: the length of the line.
+ */
+size_t json_gap(unsigned long long nsec, unsigned long long since, char line[JSON_LEN])
+{
+	char *to = put_time(stpcpy(line, "{\"time\":\""), nsec, 9);
+
+	to = put_time(stpcpy(to, "\",\"event\":\"gap\",\"since\":\""), since, 9);
+	return stpcpy(to, "\",\"reason\":\"the module was unloaded\"}\n") - line;
 }
 
 /**
  * json_traced() - write a connection as a line with a JSON object
  * @traced: the connection
- * @fields: bit mask of the members to write, see enum json_field
+ * @fields: bit mask of the members to write if they are known, see enum json_field
  * @line: where to write the line, with a newline, but without a NUL
  *
  * Return: the length of the line.
@@ -181,7 +249,7 @@ size_t json_traced(const struct traced *traced, unsigned int fields, char line[J
 
 	*to++ = '{';
 	for (int field = 0; field < NR_JSON_FIELDS; field++) {
-		if (!(fields & 1U << field))
+		if (!(fields & traced->known & 1U << field))
 			continue;
 		if (to > line + 1)
 			*to++ = ',';
@@ -189,7 +257,7 @@ size_t json_traced(const struct traced *traced, unsigned int fields, char line[J
 		to = stpcpy(to, json_fields[field]);
 		*to++ = '"';
 		*to++ = ':';
-		to = put_value(to, traced, field);
+		to = put_value(to, traced, field, true);
 	}
 	*to++ = '}';
 	*to++ = '\n';

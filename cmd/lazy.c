@@ -20,6 +20,7 @@
 #include <libsmartcols.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 #include <term.h>
 #include <tracefs.h>
@@ -110,6 +111,12 @@ JANSSON(int, json_array_append_new, (json_t *array, json_t *value), (array, valu
 JANSSON(json_t *, json_object, (void), ())
 JANSSON(int, json_object_set_new, (json_t *object, const char *key, json_t *value),
 	(object, key, value))
+JANSSON(json_t *, json_loadb,
+	(const char *text, size_t length, size_t flags, json_error_t *error),
+	(text, length, flags, error))
+JANSSON(json_t *, json_object_get, (const json_t *object, const char *key), (object, key))
+JANSSON(const char *, json_string_value, (const json_t *string), (string))
+JANSSON(json_int_t, json_integer_value, (const json_t *integer), (integer))
 JANSSON(void, json_delete, (json_t *value), (value))
 JANSSON(char *, json_dumps, (const json_t *value, size_t flags), (value, flags))
 JANSSON(int, json_dumpf, (const json_t *value, FILE *file, size_t flags), (value, file, flags))
@@ -165,8 +172,13 @@ SYSTEMD(int, sd_journal_get_realtime_usec, (sd_journal *journal, uint64_t *usec)
 SYSTEMD(int, sd_journal_get_fd, (sd_journal *journal), (journal))
 SYSTEMD(int, sd_journal_get_events, (sd_journal *journal), (journal))
 SYSTEMD(int, sd_journal_get_timeout, (sd_journal *journal, uint64_t *usec), (journal, usec))
+SYSTEMD(int, sd_journal_sendv, (const struct iovec *fields, int number), (fields, number))
 SYSTEMD(int, sd_journal_process, (sd_journal *journal), (journal))
 
+TEP(struct tep_handle *, tep_alloc, (void), ())
+TEP(enum tep_errno, tep_parse_event,
+	(struct tep_handle *tep, const char *text, unsigned long size, const char *system),
+	(tep, text, size, system))
 TEP(struct tep_event *, tep_find_event_by_name,
 	(struct tep_handle *tep, const char *system, const char *name), (tep, system, name))
 TEP(struct tep_format_field *, tep_find_field, (struct tep_event *event, const char *name),
@@ -218,7 +230,5 @@ TRACEFS(int, tracefs_event_disable,
 	(struct tracefs_instance *instance, const char *system, const char *event),
 	(instance, system, event))
 TRACEFS(char *, tracefs_get_clock, (struct tracefs_instance *instance), (instance))
-TRACEFS(struct tep_handle *, tracefs_local_events_system,
-	(const char *directory, const char * const *systems), (directory, systems))
 TRACEFS(int, tracefs_instances_walk,
 	(int (*callback)(const char *name, void *context), void *context), (callback, context))

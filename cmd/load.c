@@ -666,8 +666,8 @@ static int unload(const char *event, bool quiet)
 	double wait = timeout;
 	int ret;
 
-	/* The recorder stores what is in the kernel's buffers first. */
-	if (had_event && !event_ask_recorder() && wait > EVENT_TIMEOUT)
+	/* The readers store or show what is in the kernel's buffers first. */
+	if (had_event && !event_ask_readers() && wait > EVENT_TIMEOUT)
 		wait = EVENT_TIMEOUT;
 	switch (until(event_gone, now() + wait, true)) {
 	case REACHED:

@@ -14,27 +14,11 @@
 #include "text.h"
 #include "users.h"
 
-/*
- * Format a time as in RFC 3339, in UTC. Most records have the same second as the previous one, so
- * keep the text of the last second.
- */
 static const char *time_text(unsigned long long usec)
 {
-	static char text[sizeof("2000-01-01T00:00:00.000000Z") + 32];
-	static time_t last = -1;
-	static size_t length;
-	time_t seconds = usec / 1000000;
-	unsigned int micro = usec % 1000000;
+	static char text[JSON_TIME_LEN];
 
-	if (seconds != last) {
-		length = strftime(text, sizeof(text) - 9, "%FT%T.", gmtime(&seconds));
-		last = seconds;
-	}
-	for (int i = 5; i >= 0; i--) {
-		text[length + i] = '0' + micro % 10;
-		micro /= 10;
-	}
-	strcpy(text + length + 6, "Z");
+	json_time(usec * 1000, 6, text);
 	return text;
 }
 
@@ -49,16 +33,16 @@ static void print_name(const char *name, int width)
 	printf("%s%*s ", safe, columns < width ? width - columns : 0, "");
 }
 
-static void print_columns(const struct message *message)
+static void print_columns(const struct traced *traced)
 {
-	const struct record *record = &message->line.record;
-	time_t seconds = message->usec / 1000000;
+	const struct record *record = &traced->record;
+	time_t seconds = traced->nsec / 1000000000;
 	char clock[sizeof("00:00:00")], to[DESTINATION_LEN], user[USER_LEN];
 
 	if (!user_name(record->uid, user))
 		sprintf(user, "%u", record->uid);
 	strftime(clock, sizeof(clock), "%T", localtime(&seconds));
-	printf("%s.%03u %7d ", clock, (unsigned int)(message->usec / 1000 % 1000), record->pid);
+	printf("%s.%03u %7d ", clock, (unsigned int)(traced->nsec / 1000000 % 1000), record->pid);
 	print_name(user, 10);
 	print_name(record->comm, COMM_LEN - 1);
 	printf("%s\n", record_destination(record, to));
@@ -127,22 +111,6 @@ void print_json(json_t *json)
 	json_decref(json);
 }
 
-static json_t *json_record(const struct message *message)
-{
-	const struct record *record = &message->line.record;
-	char address[DESTINATION_LEN];
-
-	return json_pack("{s:s, s:i, s:I, s:o, s:o, s:s, s:s, s:i}",
-			 "time", time_text(message->usec),
-			 "pid", record->pid,
-			 "uid", (json_int_t)record->uid,
-			 "user", json_user(record->uid),
-			 "comm", json_bytes(record->comm),
-			 "family", record_family(record),
-			 "daddr", record_address(record, address),
-			 "dport", (int)record->port);
-}
-
 /* ---- All forms ---- */
 
 /**
@@ -158,31 +126,96 @@ void print_heading(enum print_form form)
 /**
  * print_record() - print a connection
  * @form: how to print
- * @message: a message with a record
+ * @traced: the connection
  */
-void print_record(enum print_form form, const struct message *message)
+void print_record(enum print_form form, const struct traced *traced)
 {
-	if (form == PRINT_JSON)
-		print_json(json_record(message));
-	else if (form == PRINT_COLUMNS)
-		print_columns(message);
-	else
-		printf("%s %s\n", time_text(message->usec), message_text(message));
+	char line[JSON_LEN], text[RECORD_LEN];
+
+	if (form != PRINT_JSON && ~traced->known & JSON_LOG & ~(1U << JSON_USER))
+		die(EXIT_FAILED, "a record lacks some of the members that are shown; use --json");
+	if (form == PRINT_JSON) {
+		fwrite(line, 1, json_traced(traced, JSON_ALL, line), stdout);
+	} else if (form == PRINT_COLUMNS) {
+		print_columns(traced);
+	} else {
+		json_time(traced->nsec, json_digits(traced), line);
+		printf("%s %s\n", line, record_line(&traced->record, text));
+	}
 }
 
 /**
- * print_lost() - print how many lines of the log were lost
- * @form: how to print
- * @message: the message that follows the lost lines
+ * loss_text() - say what was lost
+ * @loss: what was lost
+ * @text: where to store the sentence
+ * @size: size of @text
  */
-void print_lost(enum print_form form, const struct message *message)
+void loss_text(const struct loss *loss, char *text, size_t size)
 {
-	if (form == PRINT_JSON)
-		print_json(json_pack("{s:s, s:s, s:I}", "time", time_text(message->usec),
-				     "event", "lost", "count", (json_int_t)message->lost));
-	else
-		pr_err("%llu lines of the kernel's log were overwritten before they were read",
-		       message->lost);
+	char comm[TCL_COMM_LEN];
+	int length = snprintf(text, size, "%llu %s were lost: %s", loss->count,
+			      loss->of_log ? "lines of the kernel's log" : "connections",
+			      loss->reason);
+
+	if (!loss->busiest || length >= (int)size)
+		return;
+	tcl_escape_comm(comm, loss->busiest->record.comm);
+	snprintf(text + length, size - length, "; process %d (%s) made %llu",
+		 loss->busiest->record.pid, comm, loss->busiest->count);
+}
+
+/**
+ * print_loss() - print what was lost
+ * @form: how to print
+ * @loss: what was lost
+ */
+void print_loss(enum print_form form, const struct loss *loss)
+{
+	char line[JSON_LEN], time[JSON_TIME_LEN] = "";
+
+	if (form == PRINT_JSON) {
+		fwrite(line, 1, json_loss(loss, line), stdout);
+		return;
+	}
+	if (loss->past)
+		json_time(loss->nsec, 9, time);
+	loss_text(loss, line, sizeof(line));
+	pr_err("%s%s%s", time, loss->past ? ": " : "", line);
+}
+
+/**
+ * gap_text() - say when the module was not loaded
+ * @nsec: end of this time in nanoseconds since the epoch
+ * @since: its begin
+ * @text: where to store the sentence
+ * @size: size of @text
+ */
+void gap_text(unsigned long long nsec, unsigned long long since, char *text, size_t size)
+{
+	char begin[JSON_TIME_LEN], end[JSON_TIME_LEN];
+
+	json_time(since, 9, begin);
+	json_time(nsec, 9, end);
+	snprintf(text, size, "the module was unloaded, so nothing was seen from %s to %s", begin,
+		 end);
+}
+
+/**
+ * print_gap() - print when the module was not loaded
+ * @form: how to print
+ * @nsec: end of this time in nanoseconds since the epoch
+ * @since: its begin
+ */
+void print_gap(enum print_form form, unsigned long long nsec, unsigned long long since)
+{
+	char line[JSON_LEN];
+
+	if (form == PRINT_JSON) {
+		fwrite(line, 1, json_gap(nsec, since, line), stdout);
+		return;
+	}
+	gap_text(nsec, since, line, sizeof(line));
+	pr_err("%s", line);
 }
 
 /**

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <sys/types.h>
 
+#include "json.h"
 #include "message.h"
 
 /** enum print_form - how to print */
@@ -26,8 +27,11 @@ json_t *json_user(uid_t uid);
 void print_json(json_t *json);
 
 void print_heading(enum print_form form);
-void print_record(enum print_form form, const struct message *message);
-void print_lost(enum print_form form, const struct message *message);
+void print_record(enum print_form form, const struct traced *traced);
+void loss_text(const struct loss *loss, char *text, size_t size);
+void gap_text(unsigned long long nsec, unsigned long long since, char *text, size_t size);
+void print_loss(enum print_form form, const struct loss *loss);
+void print_gap(enum print_form form, unsigned long long nsec, unsigned long long since);
 void print_other(enum print_form form, const struct message *message);
 
 #endif /* PRINT_H */

@@ -327,3 +327,20 @@ const char *record_destination(const struct record *record, char text[DESTINATIO
 		record_address(record, addr), record->port);
 	return text;
 }
+
+/**
+ * record_line() - format a record as the module prints it, without PREFIX
+ * @record: the record
+ * @text: where to store the text: pid=8421 uid=1053 comm=curl -> 192.0.2.1:80
+ *
+ * Return: @text
+ */
+const char *record_line(const struct record *record, char text[RECORD_LEN])
+{
+	char comm[TCL_COMM_LEN], to[DESTINATION_LEN];
+
+	tcl_escape_comm(comm, record->comm);
+	sprintf(text, "pid=%d uid=%u comm=%s -> %s", record->pid, record->uid, comm,
+		record_destination(record, to));
+	return text;
+}

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /** define PREFIX - beginning of each line from the module */
 #define PREFIX		"tcp_connect_logger: "
@@ -16,11 +17,20 @@
 /** define COMM_LEN - size of a process's name and its NUL: the kernel's TASK_COMM_LEN */
 #define COMM_LEN	16
 
+/* The module's function that escapes the name */
+typedef uint8_t u8;
+#define TASK_COMM_LEN	COMM_LEN
+#include "../src/comm.h"
+
 /** define PID_MOST - the largest process ID: the kernel's PID_MAX_LIMIT */
 #define PID_MOST	4194304
 
 /** define DESTINATION_LEN - size of the longest destination: [ADDRESS%SCOPE]:PORT */
 #define DESTINATION_LEN	(INET6_ADDRSTRLEN + sizeof("[%4294967295]:65535"))
+
+/** define RECORD_LEN - size of the longest record_line(), with its NUL */
+#define RECORD_LEN	(sizeof("pid=4194304 uid=4294967295 comm= -> ") + TCL_COMM_LEN + \
+			 DESTINATION_LEN)
 
 /**
  * struct record - an outbound connection
@@ -40,6 +50,36 @@ struct record {
 	unsigned char addr[sizeof(struct in6_addr)];
 	unsigned int scope;
 	unsigned int port;
+};
+
+/**
+ * struct traced - a connection with its time, from the trace event or from the log
+ * @nsec: time in nanoseconds since the epoch
+ * @record: process and destination
+ * @known: bit mask of the members that are known, see enum json_field
+ * @result: what the kernel's function returned: 0 if it sent a SYN, or a negative errno
+ * @netns: inode number of the socket's network namespace
+ * @cgroup: ID of the process's cgroup
+ * @cookie: cookie of the socket
+ */
+struct traced {
+	unsigned long long nsec;
+	struct record record;
+	unsigned int known;
+	int result;
+	unsigned int netns;
+	unsigned long long cgroup;
+	unsigned long long cookie;
+};
+
+/**
+ * struct busiest - the process that has made the most connections
+ * @record: its @pid and @comm
+ * @count: how many it has made
+ */
+struct busiest {
+	struct record record;
+	unsigned long long count;
 };
 
 /**
@@ -84,5 +124,6 @@ void line_parse(const char *text, int level, struct line *line);
 const char *record_family(const struct record *record);
 const char *record_address(const struct record *record, char text[DESTINATION_LEN]);
 const char *record_destination(const struct record *record, char text[DESTINATION_LEN]);
+const char *record_line(const struct record *record, char text[RECORD_LEN]);
 
 #endif /* RECORD_H */

@@ -11,21 +11,20 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <locale.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "command.h"
 #include "filter.h"
+#include "instance.h"
 #include "io.h"
+#include "journal.h"
 #include "json.h"
-#include "load.h"
+#include "print.h"
 #include "recorder.h"
 #include "ring.h"
 #include "store.h"
@@ -48,6 +47,8 @@ static const char usage[] =
 	"  --directory DIR     where the files are (default " STORE_DIRECTORY ")\n"
 	"  --fields LIST       store only these fields\n"
 	"  --file-size MIB     size of a file (default 64)\n"
+	"  --output file|journal\n"
+	"                      where to store: in files, or in the systemd journal\n"
 	"  --total-size MIB    size of all files (default 1024)\n"
 	"  --days N            how long to keep a file (default 30)\n"
 	"\n"
@@ -59,19 +60,27 @@ static const char usage[] =
 
 /**
  * struct progress - what has been done with the records of the trace instance
- * @base: the kernel's count of records that had been read when the recorder began with the instance
- * @written: how many have been written since
+ * @mark: what has been written to files
+ * @sent: how many records the journal has taken
+ * @skipped: how many records were not wanted, though the kernel had let them through
+ * @read: the kernel's count of read records when the recorder began with the instance
+ * @done: the sum of the first three then
  * @lost: the kernel's count of lost records, as far as it has been reported
  *
- * It is in /run, because it is about an instance that is gone after a boot.
+ * It is in /run, because it is about an instance that is gone after a boot. The kernel's counts and
+ * these show the next recorder what a killed one had read and not written.
  */
 struct progress {
-	unsigned long long base, written, lost;
+	struct store_mark mark;
+	unsigned long long sent, skipped, read, done, lost;
 };
 
 static struct progress *progress;
-/* Lines that store_written() counts and @written does not: those before this instance, and notes */
-static unsigned long long other_lines;
+
+static unsigned long long done(void)
+{
+	return store_written(&progress->mark) + progress->sent + progress->skipped;
+}
 
 /**
  * recorder_process() - find the recorder
@@ -113,144 +122,151 @@ static void open_progress(void)
 	/* Keep the file open: closing it would release the lock. */
 }
 
-/* ---- Records ---- */
+/* ---- Output ---- */
 
-static unsigned int fields = (1U << NR_JSON_FIELDS) - 1;
+static unsigned int fields = JSON_ALL & ~(1U << JSON_USER);
 
-/* Store an object that is not a record. @rest has more of its members. */
-static void note(struct store *store, const char *event, const char *rest, ...) __printf(3, 4);
-static void note(struct store *store, const char *event, const char *rest, ...)
+static struct store *store;		/* NULL if the records go to the journal */
+static bool journal_stuck;		/* whether the last attempt to write there has failed */
+
+/* Returns false if the journal does not take it now. */
+static bool check_journal(bool taken)
 {
-	char time[JSON_TIME_LEN], line[JSON_LEN];
-	va_list args;
-	int length;
-
-	json_now(time);
-	length = sprintf(line, "{\"time\":\"%s\",\"event\":\"%s\",", time, event);
-	va_start(args, rest);
-	length += vsnprintf(line + length, sizeof(line) - length, rest, args);
-	va_end(args);
-	length += sprintf(line + length, "}\n");
-	/* If the disk is full, this may be lost, but the caller has printed it. */
-	if (store_has_room(store)) {
-		store_add(store, line, length);
-		other_lines++;
-	}
+	if (!taken && !journal_stuck)
+		pr_err("cannot write to the journal: %s; trying again every second",
+		       strerror(errno));
+	journal_stuck = !taken;
+	return taken;
 }
 
-static void note_lost(struct store *store, unsigned long long count, const char *reason)
-{
-	pr_err("%llu connections were lost: %s", count, reason);
-	note(store, "lost", "\"count\":%llu,\"reason\":\"%s\"", count, reason);
-}
-
-/* Write all lines, and note how far we are. Returns false if they cannot be written now. */
-static bool flush(struct store *store)
-{
-	bool all = store_flush(store);
-
-	progress->written = store_written(store) - other_lines;
-	return all;
-}
-
-/* Report what the kernel has lost since the last report. */
-static void report_lost(struct store *store, const struct ring *ring)
-{
-	unsigned long long lost = ring_totals(ring).lost;
-
-	if (lost > progress->lost)
-		note_lost(store, lost - progress->lost, "the buffer was full");
-	progress->lost = lost;
-}
-
-/* Store the records that exist now. Returns false if they cannot be written now. */
-static bool store_records(struct store *store, struct ring *ring, bool all)
+/* Returns false if the output is stuck. */
+static bool put_record(const struct traced *traced)
 {
 	char line[JSON_LEN];
-	struct traced traced;
 
-	ring_begin(ring, all);
-	while (store_has_room(store)) {
-		if (!ring_next(ring, &traced)) {
-			if (ring_lacks_records(ring))
-				report_lost(store, ring);
-			return flush(store);
-		}
-		if (filters_match(&traced.record, &traced.cgroup))
-			store_add(store, line, json_traced(&traced, fields, line));
-		else
-			other_lines--;	/* read, and need not be written */
-	}
-	return false;
-}
-
-/* ---- The instance ---- */
-
-/* Begin with the instance, or continue where the last recorder has stopped. */
-static struct ring *take_up(struct store *store, size_t size, const char *filter)
-{
-	struct ring *ring = ring_open(RECORDER_INSTANCE, size, filter);
-	struct ring_totals totals = ring_totals(ring);
-	unsigned long long done = progress->base + progress->written;
-
-	/* If the kernel has cleared the buffers, its counts begin at 0 again. */
-	if (!ring_is_new(ring) && totals.read > done)
-		note_lost(store, totals.read - done, "the recorder ended before it had written them");
-	if (ring_is_new(ring) || totals.read < done)
-		progress->lost = 0;
-	progress->base = totals.read;
-	progress->written = 0;
-	other_lines = store_written(store);
-	report_lost(store, ring);
-	return ring;
-}
-
-/* Store what is in the buffers, and remove the instance, because somebody unloads the module. */
-static void let_go(struct store *store, struct ring *ring)
-{
-	struct ring_totals totals;
-
-	ring_stop(ring);
-	store_records(store, ring, true);
-	report_lost(store, ring);
-	flush(store);
-	totals = ring_totals(ring);
-	totals.read += totals.waiting - progress->base;
-	if (totals.read > progress->written)
-		note_lost(store, totals.read - progress->written,
-			  "they could not be written before the module was unloaded");
-	ring_close(ring, false);
-}
-
-/* Returns true if nobody is loading or unloading the module, so that nobody waits for us. */
-static bool module_is_at_rest(void)
-{
-	int fd = open(LOAD_LOCK, O_RDONLY | O_CLOEXEC);
-	bool at_rest = fd < 0 || !flock(fd, LOCK_SH | LOCK_NB);
-
-	if (fd >= 0)
-		close(fd);
-	return at_rest;
-}
-
-/* Wait until the kernel has the event. Returns false if the program should end. */
-static bool wait_for_event(struct store *store)
-{
-	while (!module_is_at_rest() || !ring_exists()) {
-		if (!io_wait(NULL, 0, 1000))
+	if (!filters_match(&traced->record, &traced->cgroup)) {
+		progress->skipped++;
+	} else if (store) {
+		if (!store_has_room(store))
 			return false;
-		io_was_asked();
-		store_tidy(store);
+		store_add(store, line, json_traced(traced, fields, line));
+	} else {
+		if (!check_journal(journal_connection(traced, fields)))
+			return false;
+		progress->sent++;
 	}
 	return true;
 }
 
+static void put_lost(unsigned long long count, const char *reason, const struct busiest *busiest)
+{
+	struct loss loss = { .nsec = clock_nsec(CLOCK_REALTIME), .count = count, .reason = reason,
+			     .busiest = busiest };
+	char line[JSON_LEN];
+
+	if (!store && check_journal(journal_loss(&loss)))
+		return;
+	/* If the output is stuck, this is the only place where it is reported. */
+	print_loss(PRINT_LINES, &loss);
+	if (store)
+		store_note(store, line, json_loss(&loss, line));
+}
+
+static void put_gap(unsigned long long since)
+{
+	unsigned long long now = clock_nsec(CLOCK_REALTIME);
+	char line[JSON_LEN];
+
+	if (store)
+		store_note(store, line, json_gap(now, since, line));
+	else
+		check_journal(journal_gap(now, since));
+}
+
+/* ---- The instance ---- */
+
+static struct tracefs_instance *instance;
+static struct traced pending;	/* a record that has been read while the output was stuck */
+static bool is_pending;
+
+/* Report what the kernel has lost since the last report. */
+static void report_lost(struct ring *ring)
+{
+	unsigned long long lost = ring_totals(ring).lost;
+	struct busiest busiest;
+
+	if (lost > progress->lost)
+		put_lost(lost - progress->lost, "the buffer was full",
+			 ring_busiest(ring, &busiest) ? &busiest : NULL);
+	progress->lost = lost;
+}
+
+/* Store the records that exist now. Returns false if the output is stuck. */
+static bool store_records(struct ring *ring, bool all)
+{
+	ring_begin(ring, all);
+	while (is_pending || ring_next(ring, &pending)) {
+		is_pending = !put_record(&pending);
+		if (is_pending)
+			return false;
+	}
+	if (ring_lacks_records(ring))
+		report_lost(ring);
+	return !store || store_flush(store);
+}
+
+/* Begin with the instance, or continue where the last recorder has stopped. */
+static struct ring *take_up(size_t size, const char *filter)
+{
+	struct ring_totals totals;
+	struct ring *ring;
+	unsigned long long known = progress->read + done() - progress->done;
+	bool is_new;
+
+	instance = tracefs_instance_create(RECORDER_INSTANCE);
+	if (!instance)
+		die_errno("cannot create a trace instance");
+	is_new = tracefs_instance_is_new(instance);
+	ring = ring_open(instance, size, filter);
+	totals = ring_totals(ring);
+	/* If the kernel has cleared the buffers, its counts begin at 0 again. */
+	if (!is_new && totals.read > known)
+		put_lost(totals.read - known, "the recorder ended before it had written them",
+			 NULL);
+	if (is_new || totals.read < known)
+		progress->lost = 0;
+	progress->read = totals.read;
+	progress->done = done() + (store ? store_waiting(store) : 0);
+	report_lost(ring);
+	return ring;
+}
+
+/* Store what is in the buffers, and remove the instance, because somebody unloads the module. */
+static void let_go(struct ring *ring)
+{
+	struct ring_totals totals;
+	unsigned long long all, handled;
+
+	ring_stop(ring);
+	store_records(ring, true);
+	report_lost(ring);
+	totals = ring_totals(ring);
+	all = totals.read + totals.waiting - progress->read;
+	handled = done() + (store ? store_waiting(store) : 0) - progress->done;
+	if (all > handled)
+		put_lost(all - handled, "they could not be written before the module was unloaded",
+			 NULL);
+	is_pending = false;
+	ring_close(ring);
+	instance_remove(instance);
+}
+
 /* Returns false if the program should end, and true if somebody unloads the module. */
-static bool record(struct store *store, struct ring *ring)
+static bool record(struct ring *ring)
 {
 	while (!io_has_ended()) {
-		bool written = store_records(store, ring, false);
-		int tidy = store_tidy(store);
+		bool written = store_records(ring, false);
+		int tidy = store ? store_tidy(store) : -1;
 
 		if (written ? !ring_wait(ring, tidy) : !io_wait(NULL, 0, 1000))
 			break;
@@ -265,12 +281,13 @@ static bool record(struct store *store, struct ring *ring)
 /* The options of the command line and of the configuration file */
 static struct {
 	const char *directory, *config;
+	bool to_journal;
 	unsigned long long buffer, file_size, total_size, days;
 } settings = {
 	.directory = STORE_DIRECTORY, .buffer = 64, .file_size = 64, .total_size = 1024, .days = 30,
 };
 
-enum { BUFFER = 256, CONFIG_FILE, DIRECTORY, FIELDS, FILE_SIZE, TOTAL_SIZE, DAYS };
+enum { BUFFER = 256, CONFIG_FILE, DIRECTORY, FIELDS, FILE_SIZE, OUTPUT, TOTAL_SIZE, DAYS };
 
 static const struct option known[] = {
 	{ "buffer", required_argument, NULL, BUFFER },
@@ -278,6 +295,7 @@ static const struct option known[] = {
 	{ "directory", required_argument, NULL, DIRECTORY },
 	{ "fields", required_argument, NULL, FIELDS },
 	{ "file-size", required_argument, NULL, FILE_SIZE },
+	{ "output", required_argument, NULL, OUTPUT },
 	{ "total-size", required_argument, NULL, TOTAL_SIZE },
 	{ "days", required_argument, NULL, DAYS },
 	FILTER_OPTIONS,
@@ -285,8 +303,8 @@ static const struct option known[] = {
 	{ }
 };
 
-static unsigned long long number(const char *name, const char *text, unsigned int least,
-				 unsigned int most)
+static unsigned long long in_range(const char *name, const char *text, unsigned int least,
+				   unsigned int most)
 {
 	unsigned long long value;
 
@@ -306,7 +324,7 @@ static unsigned int parse_fields(const char *list)
 		while (field < NR_JSON_FIELDS && strcmp(name, json_fields[field]))
 			field++;
 		if (field < NR_JSON_FIELDS)
-			found |= 1U << field;
+			found |= 1U << field | 1U << JSON_TIME;
 		else if (*name)
 			die(EXIT_USAGE, "there is no field %s", name);
 	}
@@ -320,7 +338,7 @@ static void apply(int option, const char *value)
 {
 	switch (option) {
 	case BUFFER:
-		settings.buffer = number("the buffer", value, 1, 4096);
+		settings.buffer = in_range("the buffer", value, 1, 4096);
 		break;
 	case CONFIG_FILE:
 		settings.config = value;
@@ -332,20 +350,53 @@ static void apply(int option, const char *value)
 		fields = parse_fields(value);
 		break;
 	case FILE_SIZE:
-		settings.file_size = number("the size of a file", value, 1, 1 << 20);
+		settings.file_size = in_range("the size of a file", value, 1, 1 << 20);
+		break;
+	case OUTPUT:
+		if (strcmp(value, "file") && strcmp(value, "journal"))
+			die(EXIT_USAGE, "the output is file or journal, not %s", value);
+		settings.to_journal = !strcmp(value, "journal");
 		break;
 	case TOTAL_SIZE:
-		settings.total_size = number("the size of all files", value, 2, 1 << 30);
+		settings.total_size = in_range("the size of all files", value, 2, 1 << 30);
 		break;
 	case DAYS:
-		settings.days = number("days", value, 1, 36500);
+		settings.days = in_range("days", value, 1, 36500);
 		break;
 	default:
 		filter_add(option, value);
 	}
 }
 
-/* Each line of the file is the name of an option without dashes, "=", and its value. */
+/* Remove the spaces at both ends. */
+static char *trim(char *text)
+{
+	char *end = text + strlen(text);
+
+	while (end > text && strchr(" \t\n", end[-1]))
+		end--;
+	*end = '\0';
+	return text + strspn(text, " \t");
+}
+
+/* Returns false if the line is not the name of an option without dashes, "=", and its value. */
+static bool apply_line(char *line)
+{
+	char *value = strchr(line, '=');
+	const struct option *option = known;
+
+	if (!value)
+		return false;
+	*value = '\0';
+	line = trim(line);
+	while (option->name && strcmp(option->name, line))
+		option++;
+	if (!option->name || option->val == CONFIG_FILE || option->val == 'h')
+		return false;
+	apply(option->val, copy_text(trim(value + 1)));	/* filters keep the text */
+	return true;
+}
+
 static void read_config(const char *path, bool must_exist)
 {
 	FILE *file = fopen(path, "re");
@@ -357,27 +408,11 @@ static void read_config(const char *path, bool must_exist)
 	if (!file)
 		die(EXIT_FAILED, "cannot read %s: %s", path, strerror(errno));
 	for (int n = 1; getline(&line, &size, file) > 0; n++) {
-		char *name = line + strspn(line, " \t"), *value, *end;
-		const struct option *option = known;
+		char *text = trim(line);
 
-		name[strcspn(name, "\n")] = '\0';
-		if (!*name || *name == '#')
-			continue;
-		value = strchr(name, '=');
-		if (value) {
-			for (end = value; end > name && strchr(" \t", end[-1]); end--)
-				;
-			*end = '\0';
-			value += 1 + strspn(value + 1, " \t");
-			for (end = value + strlen(value); end > value && strchr(" \t", end[-1]); end--)
-				;
-			*end = '\0';
-		}
-		while (option->name && strcmp(option->name, name))
-			option++;
-		if (!value || !option->name || option->val == CONFIG_FILE || option->val == 'h')
-			die(EXIT_USAGE, "%s, line %d: not an option and its value: %s", path, n, name);
-		apply(option->val, copy_text(value));	/* filters keep the text */
+		if (*text && *text != '#' && !apply_line(text))
+			die(EXIT_USAGE, "%s, line %d: not an option and its value: %s", path, n,
+			    text);
 	}
 	if (ferror(file))
 		die(EXIT_FAILED, "cannot read %s: %s", path, strerror(errno));
@@ -388,7 +423,6 @@ static void read_config(const char *path, bool must_exist)
 int do_record(int argc, char **argv)
 {
 	struct store_limits limits;
-	struct store *store;
 	char *filter;
 	int option;
 
@@ -415,26 +449,28 @@ int do_record(int argc, char **argv)
 	io_init();
 	io_expect_requests();
 	open_progress();
-	store = store_open(settings.directory, &limits);
-	if (!ring_exists())
+	if (!settings.to_journal)
+		store = store_open(settings.directory, &limits, &progress->mark);
+	if (!event_exists())
 		pr_err("waiting for the trace event; see: tcp-connect-logger status");
-	while (wait_for_event(store)) {
-		struct ring *ring = take_up(store, settings.buffer << 20, filter);
-		char since[JSON_TIME_LEN];
+	while (event_await()) {
+		struct ring *ring = take_up(settings.buffer << 20, filter);
+		unsigned long long since;
 
-		if (!record(store, ring)) {
-			store_records(store, ring, true);
-			flush(store);
-			ring_close(ring, true);
+		if (!record(ring)) {
+			store_records(ring, true);
+			ring_close(ring);
+			tracefs_instance_free(instance);
 			break;
 		}
-		let_go(store, ring);
-		json_now(since);
-		if (!wait_for_event(store))
+		let_go(ring);
+		since = clock_nsec(CLOCK_REALTIME);
+		if (!event_await())
 			break;
-		note(store, "gap", "\"since\":\"%s\",\"reason\":\"the module was unloaded\"", since);
+		put_gap(since);
 	}
-	store_close(store);
+	if (store)
+		store_close(store);
 	filters_free();
 	free(filter);
 	return EXIT_OK;

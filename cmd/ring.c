@@ -5,8 +5,9 @@
  * Documentation/trace/ftrace.rst). Each CPU has a buffer. The records of all CPUs are merged by
  * time.
  *
- * The kernel wakes us if half of a buffer is full, and for the first record after a pause. Otherwise
- * we look twice a second, because waking us for each record would cost more than the record.
+ * The kernel wakes us if half of a buffer is full, and for the first record after a pause.
+ * Otherwise we look twice a second, because waking us for each record would cost more than the
+ * record.
  */
 #include <errno.h>
 #include <event-parse.h>
@@ -16,20 +17,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <tracefs.h>
 #include <unistd.h>
 
+#include "busiest.h"
 #include "command.h"
+#include "instance.h"
 #include "io.h"
+#include "json.h"
 #include "ring.h"
-
-#define EVENT	"tcp_connect"
 
 /* Time between two looks at buffers that are not empty, in milliseconds */
 #define INTERVAL	500
 
-/* A CPU may take this long to finish a record, in nanoseconds. A record that takes longer is late. */
+/* How long the busiest process is sought after half of a buffer was full, in nanoseconds */
+#define CROWDED		60000000000ULL
+
+/* Size of the header of a page, in bytes */
+#define PAGE_HEADER	16
+
+/* A CPU may take this long to finish a record, in nanoseconds. After that, the record is late. */
 #define SETTLED		1000000ULL
 
 /**
@@ -40,6 +46,7 @@
  * @page: memory of that page
  * @event: the next record, or NULL
  * @stamp: time stamp of the next record
+ * @pages: how many pages have been read since ring_begin()
  */
 struct cpu {
 	int number, fd;
@@ -47,6 +54,7 @@ struct cpu {
 	void *page;
 	const unsigned char *event;
 	unsigned long long stamp;
+	size_t pages;
 };
 
 /**
@@ -59,10 +67,14 @@ struct cpu {
  * @limit: newer records are left for later, because another CPU may still have older ones
  * @offset: what to add to a time stamp for the time since the epoch
  * @page_size: size of a page, with its header
+ * @pages: how many pages the buffer of a CPU has
  * @fds: to wait for all CPUs
  * @percent: the file buffer_percent
  * @watermark: what is in that file
  * @busy: a record has been found since ring_begin()
+ * @filter: the kernel's filter, or NULL
+ * @crowded: when half of a buffer was last full, by CLOCK_BOOTTIME, or 0
+ * @counting: busiest_count() has succeeded
  * @lacks: a page was preceded by lost records
  * @offsets: where each field is in the event
  */
@@ -72,35 +84,19 @@ struct ring {
 	int nr_cpus;
 	struct cpu *current;
 	unsigned long long until, limit, offset;
-	size_t page_size;
+	size_t page_size, pages;
 	struct pollfd *fds;
 	int percent, watermark;
-	bool busy, lacks;
+	const char *filter;
+	unsigned long long crowded;
+	bool busy, lacks, counting;
 	unsigned short type;
 	struct {
 		int pid, uid, netns, ret, cgroup, cookie, comm, sockaddr;
 	} offsets;
 };
 
-static unsigned long long nsec_of(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
-
 /* ---- Open ---- */
-
-/**
- * ring_exists() - find out whether the kernel has the trace event
- *
- * Return: true if it has, and this process can use it.
- */
-bool ring_exists(void)
-{
-	return tracefs_event_file_exists(NULL, MODULE, EVENT, "enable");
-}
 
 /* Write a file of the instance, or exit. */
 static void set(struct ring *ring, const char *file, const char *text)
@@ -127,19 +123,25 @@ static int offset_of(struct tep_event *event, const char *name, int size)
 	struct tep_format_field *field = tep_find_field(event, name);
 
 	if (!field || field->size != size)
-		die(EXIT_FAILED, "the trace event has no field %s of %d bytes: this command and the module do not fit together",
+		die(EXIT_FAILED,
+		    "the trace event has no field %s of %d bytes: this command and the module do not fit together",
 		    name, size);
 	return field->offset;
 }
 
+/* tracefs_local_events_system() would also read what no event of ours needs, and keep 10 MiB. */
 static void read_format(struct ring *ring)
 {
-	static const char * const systems[] = { MODULE, NULL };
-	struct tep_handle *tep = tracefs_local_events_system(NULL, systems);
-	struct tep_event *event = tep ? tep_find_event_by_name(tep, MODULE, EVENT) : NULL;
+	int size;
+	char *text = tracefs_event_file_read(NULL, MODULE, TRACE_EVENT, "format", &size);
+	struct tep_handle *tep = tep_alloc();
+	struct tep_event *event = NULL;
 
+	if (text && tep && !tep_parse_event(tep, text, size, MODULE))
+		event = tep_find_event_by_name(tep, MODULE, TRACE_EVENT);
+	free(text);
 	if (!event)
-		die_errno("cannot read the format of the trace event");
+		die(EXIT_FAILED, "cannot read the format of the trace event");
 	ring->type = event->id;
 	ring->offsets.pid = offset_of(event, "pid", 4);
 	ring->offsets.uid = offset_of(event, "uid", 4);
@@ -155,23 +157,29 @@ static void read_format(struct ring *ring)
 /* What the kernel must do with the instance. It keeps the records in it if this has not changed. */
 static void configure(struct ring *ring, size_t size, const char *filter)
 {
-	unsigned long kib = size / 1024 / ring->nr_cpus;
+	/* Each CPU has one page more, which is being read. Each page has a header (header_page). */
+	size_t pages = size / ring->nr_cpus / ring->page_size;
 	char *clock = tracefs_get_clock(ring->instance);
 	long long before = 0;
+	unsigned long kib;
 
-	/* A size is rounded up to whole pages. */
-	kib -= kib % (ring->page_size / 1024);
-	/* CLOCK_BOOTTIME does not jump, and continues in suspend. Changing the clock clears the buffer. */
+	/*
+	 * CLOCK_BOOTTIME does not jump, and continues in suspend. Changing the clock clears the
+	 * buffer.
+	 */
 	if (!clock || strcmp(clock, "boot"))
 		set(ring, "trace_clock", "boot");
 	free(clock);
+	ring->pages = pages > 3 ? pages - 1 : 2;
+	kib = ring->pages * (ring->page_size - PAGE_HEADER) / 1024;
 	tracefs_instance_file_read_number(ring->instance, "buffer_size_kb", &before);
 	if ((unsigned long long)before != kib)
 		set_number(ring, "buffer_size_kb", kib);
-	if (tracefs_event_file_write(ring->instance, MODULE, EVENT, "filter", filter ?: "0") < 0)
+	if (tracefs_event_file_write(ring->instance, MODULE, TRACE_EVENT, "filter",
+				     filter ?: "0") < 0)
 		die(EXIT_FAILED, "the kernel refuses the filter %s: %s", filter ?: "0",
 		    strerror(errno));
-	if (tracefs_event_enable(ring->instance, MODULE, EVENT))
+	if (tracefs_event_enable(ring->instance, MODULE, TRACE_EVENT))
 		die_errno("cannot enable the trace event");
 }
 
@@ -201,15 +209,15 @@ static void open_cpu(struct ring *ring, int number)
 
 /**
  * ring_open() - enable the trace event in a trace instance, and read its buffers
- * @name: name of the instance; if it exists, reading continues there
+ * @instance: the instance; if it existed before, reading continues there
  * @size: size of the buffers of all CPUs together, in bytes
- * @filter: the kernel's filter, or NULL
+ * @filter: the kernel's filter, which must remain valid, or NULL
  *
  * Exits on an error.
  *
  * Return: the buffers.
  */
-struct ring *ring_open(const char *name, size_t size, const char *filter)
+struct ring *ring_open(struct tracefs_instance *instance, size_t size, const char *filter)
 {
 	struct ring *ring = calloc(1, sizeof(*ring));
 
@@ -218,9 +226,8 @@ struct ring *ring_open(const char *name, size_t size, const char *filter)
 	ring->page_size = sysconf(_SC_PAGESIZE);
 	ring->watermark = -1;
 	read_format(ring);
-	ring->instance = tracefs_instance_create(name);
-	if (!ring->instance)
-		die_errno("cannot create a trace instance");
+	ring->instance = instance;
+	ring->filter = filter;
 	ring->percent = tracefs_instance_file_open(ring->instance, "buffer_percent", O_WRONLY);
 	if (ring->percent < 0)
 		die_errno("cannot wait for the buffers");
@@ -228,17 +235,6 @@ struct ring *ring_open(const char *name, size_t size, const char *filter)
 		open_cpu(ring, cpu);
 	configure(ring, size, filter);
 	return ring;
-}
-
-/**
- * ring_is_new() - find out whether ring_open() has made the instance
- * @ring: the buffers
- *
- * Return: false if there was such an instance, so that its records are older.
- */
-bool ring_is_new(const struct ring *ring)
-{
-	return tracefs_instance_is_new(ring->instance);
 }
 
 /* ---- Read ---- */
@@ -256,6 +252,7 @@ static void load_page(struct ring *ring, struct cpu *cpu)
 			die_errno("cannot read the buffer of a CPU");
 		if (length <= 0)
 			return;
+		cpu->pages++;
 		kbuffer_load_subbuffer(cpu->kbuffer, cpu->page);
 		if (kbuffer_missed_events(cpu->kbuffer))
 			ring->lacks = true;
@@ -270,16 +267,17 @@ static void load_page(struct ring *ring, struct cpu *cpu)
  */
 void ring_begin(struct ring *ring, bool all)
 {
-	unsigned long long now = nsec_of(CLOCK_BOOTTIME);
+	unsigned long long now = clock_nsec(CLOCK_BOOTTIME);
 
-	ring->offset = nsec_of(CLOCK_REALTIME) - now;
+	ring->offset = clock_nsec(CLOCK_REALTIME) - now;
 	ring->limit = all ? ULLONG_MAX : now - SETTLED;
 	ring->busy = false;
 	ring->current = NULL;
 	for (int i = 0; i < ring->nr_cpus; i++) {
+		ring->cpus[i].pages = 0;
 		if (!ring->cpus[i].event)
 			load_page(ring, &ring->cpus[i]);
-		ring->busy |= ring->cpus[i].event != NULL;
+		ring->busy |= !!ring->cpus[i].event;
 	}
 }
 
@@ -326,6 +324,7 @@ static void decode(const struct ring *ring, const struct cpu *cpu, struct traced
 	unsigned short family;
 
 	traced->nsec = cpu->stamp + ring->offset;
+	traced->known = JSON_ALL;
 	traced->result = get_u32(event + ring->offsets.ret);
 	traced->netns = get_u32(event + ring->offsets.netns);
 	traced->cgroup = get_u64(event + ring->offsets.cgroup);
@@ -416,7 +415,7 @@ struct ring_totals ring_totals(const struct ring *ring)
 			die_errno("cannot read the statistics of a buffer");
 		totals.read += take_count(stats, "\nread events: ");
 		totals.waiting += take_count(stats, "entries: ");
-		/* The oldest are overwritten, and one within another at the wrong moment is not written. */
+		/* The oldest are overwritten, and one within another may not be written. */
 		totals.lost += take_count(stats, "\noverrun: ") +
 			       take_count(stats, "\ncommit overrun: ") +
 			       take_count(stats, "\ndropped events: ");
@@ -439,6 +438,37 @@ static void set_watermark(struct ring *ring, int percent)
 	ring->watermark = percent;
 }
 
+/* While the buffers fill up, let the kernel count the connections of each process. */
+static void watch_crowd(struct ring *ring)
+{
+	bool half_full = false;
+
+	for (int i = 0; i < ring->nr_cpus; i++)
+		half_full |= ring->cpus[i].pages >= ring->pages / 2;
+	if (half_full) {
+		if (!ring->crowded)
+			ring->counting = busiest_count(ring->instance, ring->filter);
+		ring->crowded = clock_nsec(CLOCK_BOOTTIME);
+	} else if (ring->crowded && clock_nsec(CLOCK_BOOTTIME) - ring->crowded > CROWDED) {
+		if (ring->counting)
+			busiest_stop(ring->instance);
+		ring->counting = false;
+		ring->crowded = 0;
+	}
+}
+
+/**
+ * ring_busiest() - find the process that has made the most connections since the buffers filled up
+ * @ring: the buffers
+ * @busiest: where to store the process
+ *
+ * Return: false if it is not known.
+ */
+bool ring_busiest(struct ring *ring, struct busiest *busiest)
+{
+	return ring->counting && busiest_find(ring->instance, busiest);
+}
+
 /**
  * ring_wait() - wait until it is time for ring_begin()
  * @ring: the buffers
@@ -448,6 +478,7 @@ static void set_watermark(struct ring *ring, int percent)
  */
 bool ring_wait(struct ring *ring, int timeout)
 {
+	watch_crowd(ring);
 	set_watermark(ring, ring->busy ? 50 : 0);
 	if (ring->busy && (timeout < 0 || timeout > INTERVAL))
 		timeout = INTERVAL;
@@ -462,16 +493,15 @@ bool ring_wait(struct ring *ring, int timeout)
  */
 void ring_stop(struct ring *ring)
 {
-	if (tracefs_event_disable(ring->instance, MODULE, EVENT))
+	if (tracefs_event_disable(ring->instance, MODULE, TRACE_EVENT))
 		die_errno("cannot disable the trace event");
 }
 
 /**
  * ring_close() - stop reading
- * @ring: the buffers
- * @keep: keep the instance and its records, so that ring_open() can continue
+ * @ring: the buffers. The instance and its records stay, so that ring_open() can continue.
  */
-void ring_close(struct ring *ring, bool keep)
+void ring_close(struct ring *ring)
 {
 	for (int i = 0; i < ring->nr_cpus; i++) {
 		close(ring->cpus[i].fd);
@@ -479,10 +509,6 @@ void ring_close(struct ring *ring, bool keep)
 		free(ring->cpus[i].page);
 	}
 	close(ring->percent);
-	if (!keep && tracefs_instance_destroy(ring->instance))
-		pr_err("cannot remove the trace instance %s: %s",
-		       tracefs_instance_get_name(ring->instance), strerror(errno));
-	tracefs_instance_free(ring->instance);
 	free(ring->cpus);
 	free(ring->fds);
 	free(ring);

@@ -135,13 +135,23 @@ void rows_add(const struct record *record, unsigned long long count)
 }
 
 /**
- * rows_reset() - set all counts to 0, but keep the rows
+ * rows_reset() - set all counts to 0, or to those that rows_keep() has kept
  */
 void rows_reset(void)
 {
 	for (size_t i = 0; i < rows.number; i++)
-		rows.rows[i]->count = 0;
-	rows.total = rows.expired;
+		rows.rows[i]->count = rows.rows[i]->kept;
+	rows.total = rows.kept + rows.expired;
+}
+
+/**
+ * rows_keep() - let the next counts be added to the present ones
+ */
+void rows_keep(void)
+{
+	for (size_t i = 0; i < rows.number; i++)
+		rows.rows[i]->kept = rows.rows[i]->count;
+	rows.kept = rows.total - rows.expired;
 }
 
 /**

@@ -43,11 +43,12 @@ enum row_order {
  *	port for IPv6 if there is a name, so the port is 0 then.
  * @count: number of connections since the start
  * @before: value of @count in the previous table
+ * @kept: value of @count after rows_reset()
  * @last: order of the last connection; it is larger for a newer one
  */
 struct row {
 	struct record record;
-	unsigned long long count, before, last;
+	unsigned long long count, before, kept, last;
 };
 
 /**
@@ -57,6 +58,7 @@ struct row {
  * @number: number of rows
  * @total: number of connections, including those in expired rows
  * @expired: number of connections in expired rows
+ * @kept: value of @total after rows_reset(), without @expired
  */
 struct rows {
 	enum row_group group;
@@ -64,12 +66,14 @@ struct rows {
 	size_t number;
 	unsigned long long total;
 	unsigned long long expired;
+	unsigned long long kept;
 };
 
 extern struct rows rows;
 
 void rows_add(const struct record *record, unsigned long long count);
 void rows_reset(void);
+void rows_keep(void);
 void rows_sort(enum row_order order);
 unsigned long long row_new(const struct row *row);
 void rows_shown(void);

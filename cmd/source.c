@@ -313,6 +313,17 @@ struct source *source_open(bool kmsg)
 	return source;
 }
 
+/**
+ * source_name() - find out where the lines come from
+ * @source: the source
+ *
+ * Return: a name for messages.
+ */
+const char *source_name(const struct source *source)
+{
+	return source->journal ? "the journal" : "/dev/kmsg";
+}
+
 static bool next_of_kmsg(struct source *source, struct message *message)
 {
 	if (source->has_witness) {

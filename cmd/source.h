@@ -13,6 +13,7 @@
 struct source;
 
 struct source *source_open(bool kmsg);
+const char *source_name(const struct source *source);
 bool source_next(struct source *source, struct message *message);
 bool source_wait(struct source *source, int timeout);
 void source_close(struct source *source);

@@ -7,6 +7,9 @@
  *
  * A line is never split between two files. If a file ends with a part of a line, because the power
  * failed or the disk was full, the next line begins on a line of its own.
+ *
+ * If the process is killed, the next one must know what was written. The process marks that after
+ * each write. If it is killed in between, the file is larger than marked.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -24,6 +27,9 @@
 
 #define DAY	86400
 
+/* Only lines that are no records have this. In a record, a quote is escaped. */
+#define NOTE	"\"event\":\""
+
 /* Older files: connections-2026-11-30T22:30:00.123456789Z.json */
 #define OLD_PREFIX	"connections-"
 #define OLD_SUFFIX	".json"
@@ -39,7 +45,8 @@
  * @buffer: lines that have yet to be written
  * @start: the part of @buffer before this offset has been written
  * @end: end of the lines in @buffer
- * @written: how many lines have been written
+ * @waiting: how many lines are in @buffer
+ * @mark: what has been written
  * @stuck: whether the last attempt to write has failed
  */
 struct store {
@@ -49,7 +56,8 @@ struct store {
 	time_t day;
 	char buffer[1 << 16];
 	size_t start, end;
-	unsigned long long written;
+	unsigned long long waiting;
+	struct store_mark *mark;
 	bool stuck;
 };
 
@@ -64,13 +72,25 @@ static int is_old(const struct dirent *entry)
 	       !strcmp(entry->d_name + length - strlen(OLD_SUFFIX), OLD_SUFFIX);
 }
 
-/* Their names sort by time. Keep the newest that fit beside the current file. */
+/**
+ * store_old_files() - list the files that are complete
+ * @directory: a file descriptor of their directory
+ * @entries: where to store the list, as scandir(3) does; their names sort by time
+ *
+ * Return: how many there are, or -1 with errno.
+ */
+int store_old_files(int directory, struct dirent ***entries)
+{
+	return scandirat(directory, ".", entries, is_old, alphasort);
+}
+
+/* Keep the newest that fit beside the current file. */
 static void delete_old(const struct store *store)
 {
 	unsigned long long room = store->limits.total - store->limits.file;
 	time_t oldest = time(NULL) - store->limits.age;
 	struct dirent **entries;
-	int number = scandirat(store->directory, ".", &entries, is_old, alphasort);
+	int number = store_old_files(store->directory, &entries);
 
 	if (number < 0)
 		die_errno("cannot list the files");
@@ -94,6 +114,43 @@ static void delete_old(const struct store *store)
 
 /* ---- The current file ---- */
 
+static void set_mark(struct store *store, unsigned long long records)
+{
+	struct store_mark *mark = store->mark;
+	int next = !mark->now;
+	struct stat file;
+
+	if (fstat(store->file, &file))
+		die_errno("cannot examine " STORE_FILE);
+	mark->states[next].inode = file.st_ino;
+	mark->states[next].size = file.st_size;
+	mark->states[next].records = store_written(mark) + records;
+	__atomic_store_n(&mark->now, next, __ATOMIC_RELEASE);
+}
+
+/* Count the records that were written, but not marked, before the last process was killed. */
+static unsigned long long count_unmarked(const struct store *store)
+{
+	const struct store_mark *mark = store->mark;
+	unsigned long long records = 0;
+	struct stat file;
+	FILE *lines;
+	size_t size = 0;
+	char *line = NULL;
+	ssize_t length;
+
+	if (fstat(store->file, &file) || file.st_ino != mark->states[mark->now].inode)
+		return 0;
+	lines = fdopen(dup(store->file), "r");
+	if (!lines || fseeko(lines, mark->states[mark->now].size, SEEK_SET))
+		die_errno("cannot read " STORE_FILE);
+	while ((length = getline(&line, &size, lines)) > 0)
+		records += line[length - 1] == '\n' && !strstr(line, NOTE);
+	free(line);
+	fclose(lines);
+	return records;
+}
+
 static void open_current(struct store *store)
 {
 	struct stat file;
@@ -103,13 +160,16 @@ static void open_current(struct store *store)
 			     O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (store->file < 0 || fstat(store->file, &file))
 		die_errno("cannot open " STORE_FILE);
+	set_mark(store, count_unmarked(store));
 	store->size = file.st_size;
 	store->day = (file.st_size ? file.st_mtime : time(NULL)) / DAY;
 	if (file.st_size && pread(store->file, &last, 1, file.st_size - 1) != 1)
 		die_errno("cannot read " STORE_FILE);
 	/* A part of a line: end it. It is not one of ours, so it does not count as written. */
-	if (last != '\n' && write(store->file, "\n", 1) == 1)
+	if (last != '\n' && write(store->file, "\n", 1) == 1) {
 		store->size++;
+		set_mark(store, 0);
+	}
 }
 
 /* Rename the current file, and begin another one. */
@@ -117,7 +177,7 @@ static void rotate(struct store *store)
 {
 	char name[OLD_LEN], text[JSON_TIME_LEN];
 
-	json_now(text);
+	json_time(clock_nsec(CLOCK_REALTIME), 9, text);
 	sprintf(name, OLD_PREFIX "%s" OLD_SUFFIX, text);
 	if (renameat(store->directory, STORE_FILE, store->directory, name))
 		die_errno("cannot rename " STORE_FILE);
@@ -148,6 +208,39 @@ static unsigned long long count_lines(const char *text, size_t length)
 	return lines;
 }
 
+/* Write what is in the buffer. Returns false if it cannot be written now. */
+static bool write_buffer(struct store *store, bool is_record)
+{
+	while (store->start < store->end) {
+		size_t left = store->end - store->start;
+		ssize_t length = write(store->file, store->buffer + store->start, left);
+		unsigned long long lines;
+
+		if (length < 0) {
+			if (errno == EINTR)
+				continue;
+			if (!store->stuck)
+				pr_err("cannot write " STORE_FILE ": %s; trying again every second",
+				       strerror(errno));
+			store->stuck = true;
+			return false;
+		}
+		lines = length == (ssize_t)left ? store->waiting :
+			count_lines(store->buffer + store->start, length);
+		set_mark(store, is_record ? lines : 0);
+		store->waiting -= lines;
+		store->start += length;
+		store->size += length;
+	}
+	if (store->stuck)
+		pr_err(STORE_FILE " is written again");
+	store->stuck = false;
+	store->start = 0;
+	store->end = 0;
+	store->day = time(NULL) / DAY;
+	return true;
+}
+
 /**
  * store_flush() - write the lines
  * @store: the files
@@ -162,30 +255,7 @@ bool store_flush(struct store *store)
 		return true;
 	if (!store->start)
 		check_current(store);
-	while (store->start < store->end) {
-		ssize_t length = write(store->file, store->buffer + store->start,
-				       store->end - store->start);
-
-		if (length < 0) {
-			if (errno == EINTR)
-				continue;
-			if (!store->stuck)
-				pr_err("cannot write " STORE_FILE ": %s; trying again every second",
-				       strerror(errno));
-			store->stuck = true;
-			return false;
-		}
-		store->written += count_lines(store->buffer + store->start, length);
-		store->start += length;
-		store->size += length;
-	}
-	if (store->stuck)
-		pr_err(STORE_FILE " is written again");
-	store->stuck = false;
-	store->start = 0;
-	store->end = 0;
-	store->day = time(NULL) / DAY;
-	return true;
+	return write_buffer(store, true);
 }
 
 /**
@@ -212,17 +282,52 @@ void store_add(struct store *store, const char *line, size_t length)
 		rotate(store);
 	memcpy(store->buffer + store->end, line, length);
 	store->end += length;
+	store->waiting++;
 }
 
 /**
- * store_written() - find out how many lines have been written
+ * store_note() - write a line that is not a record
+ * @store: the files
+ * @line: the line, with its newline; it has the member "event"
+ * @length: its length, at most JSON_LEN
+ *
+ * Return: false if it cannot be written now. Then it is dropped.
+ */
+bool store_note(struct store *store, const char *line, size_t length)
+{
+	if (!store_flush(store))
+		return false;
+	store_add(store, line, length);
+	if (write_buffer(store, false))
+		return true;
+	/* If a part of it has been written, the next line must not follow that. */
+	store->end = store->start ? 1 : 0;
+	store->start = 0;
+	store->waiting = 0;
+	store->buffer[0] = '\n';
+	return false;
+}
+
+/**
+ * store_waiting() - find out how many records have been added and not yet written
  * @store: the files
  *
- * Return: the number since store_open().
+ * Return: the number.
  */
-unsigned long long store_written(const struct store *store)
+unsigned long long store_waiting(const struct store *store)
 {
-	return store->written;
+	return store->waiting;
+}
+
+/**
+ * store_written() - find out how many records have been written
+ * @mark: the mark
+ *
+ * Return: the number since the mark was all 0.
+ */
+unsigned long long store_written(const struct store_mark *mark)
+{
+	return mark->states[mark->now].records;
 }
 
 /**
@@ -249,18 +354,21 @@ int store_tidy(struct store *store)
  * store_open() - open or create the current file
  * @directory: where the files are
  * @limits: what the files may take
+ * @mark: what has been written; the last process may have left it
  *
  * Exits on an error.
  *
  * Return: the files.
  */
-struct store *store_open(const char *directory, const struct store_limits *limits)
+struct store *store_open(const char *directory, const struct store_limits *limits,
+			 struct store_mark *mark)
 {
 	struct store *store = calloc(1, sizeof(*store));
 
 	if (!store)
 		die_errno("cannot open the files");
 	store->limits = *limits;
+	store->mark = mark;
 	store->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (store->directory < 0)
 		die(EXIT_FAILED, "cannot open %s: %s", directory, strerror(errno));

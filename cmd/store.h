@@ -25,14 +25,31 @@ struct store_limits {
 	unsigned long long file, total, age;
 };
 
+/**
+ * struct store_mark - what has been written, in memory that outlives the process
+ * @now: which of @states is valid; the other one may be incomplete
+ * @states: inode number and size of the current file, and how many records have been written
+ */
+struct store_mark {
+	unsigned long long now;
+	struct {
+		unsigned long long inode, size, records;
+	} states[2];
+};
+
+struct dirent;
 struct store;
 
-struct store *store_open(const char *directory, const struct store_limits *limits);
+struct store *store_open(const char *directory, const struct store_limits *limits,
+			 struct store_mark *mark);
 bool store_has_room(struct store *store);
 void store_add(struct store *store, const char *line, size_t length);
 bool store_flush(struct store *store);
-unsigned long long store_written(const struct store *store);
+bool store_note(struct store *store, const char *line, size_t length);
+unsigned long long store_waiting(const struct store *store);
+unsigned long long store_written(const struct store_mark *mark);
 int store_tidy(struct store *store);
+int store_old_files(int directory, struct dirent ***entries);
 void store_close(struct store *store);
 
 #endif /* STORE_H */

@@ -4,27 +4,27 @@
  * top - show who connects where how often; see tcp-connect-logger(8)
  *
  * The kernel counts the connections with hist triggers on the trace event, in a trace instance of
- * our own (Documentation/trace/histogram.rst). Without the event's module, or if the kernel has no
- * hist triggers, this program counts the records in the log.
+ * our own (Documentation/trace/histogram.rst). If it has no hist triggers, this program counts the
+ * connections in the buffers of the instance; if it has no event, the records in the log.
  */
 #include <errno.h>
 #include <jansson.h>
 #include <libsmartcols.h>
 #include <locale.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <tracefs.h>
-#include <unistd.h>
 
 #include "command.h"
 #include "filter.h"
 #include "histogram.h"
+#include "instance.h"
 #include "io.h"
 #include "json.h"
 #include "print.h"
+#include "ring.h"
 #include "rows.h"
 #include "source.h"
 #include "terminal.h"
@@ -44,9 +44,10 @@ static const char usage[] =
 	"                      user; net, the network of the destination (/24 or /64); port\n"
 	"  --interval SECONDS  time between two tables (default 2)\n"
 	"  --json              print one JSON object per table, on a line\n"
-	"  --kmsg              count the records in the kernel's log even if there is a trace\n"
-	"                      event or a journal\n"
+	"  --kmsg              count what is logged, from /dev/kmsg\n"
 	"  --limit N           show only the first N rows\n"
+	"  --log               count what is logged, from the journal, or else from /dev/kmsg,\n"
+	"                      even if the trace event can be used\n"
 	"  --sort COLUMN       sort by count (default), or by new, the number since the previous\n"
 	"                      table\n"
 	"  --help, -h          show this help\n"
@@ -56,14 +57,13 @@ static const char usage[] =
 static struct {
 	unsigned int interval, count, limit;
 	enum row_order order;
-	bool json, kmsg;
+	bool json, log, kmsg;
 } settings = { .interval = 2 };
 
 static unsigned long long missed;	/* connections and log lines that no row counts */
+static unsigned long long missed_before;	/* of those, before the module was unloaded */
 
 /* ---- The kernel's histograms ---- */
-
-#define EVENT "tcp_connect"
 
 /**
  * struct trigger - a hist trigger
@@ -100,35 +100,7 @@ static struct port *ports;
 static size_t nr_ports;
 static bool all_ports;	/* the kernel had room for all ports */
 
-#define INSTANCE NAME "-"
-
 static struct tracefs_instance *instance;
-
-/* Remove the trace instance that a killed top process left behind. */
-static int remove_dead(const char *name, void *context)
-{
-	struct tracefs_instance *dead;
-	int pid;
-
-	(void)context;
-	if (sscanf(name, INSTANCE "%d", &pid) != 1 || !kill(pid, 0) || errno != ESRCH)
-		return 0;
-	dead = tracefs_instance_create(name);
-	if (dead) {
-		tracefs_instance_destroy(dead);
-		tracefs_instance_free(dead);
-	}
-	return 0;
-}
-
-/* This also removes the triggers (__remove_instance() in kernel/trace/trace.c). */
-static void remove_instance(void)
-{
-	if (tracefs_instance_destroy(instance))
-		pr_err("cannot remove the trace instance %s: %s",
-		       tracefs_instance_get_name(instance), strerror(errno));
-	tracefs_instance_free(instance);
-}
 
 /*
  * If the kernel cannot filter exactly by name, the name becomes a key, so that add_row() can do it.
@@ -142,29 +114,20 @@ static void set_trigger(const struct trigger *trigger, const char *filter)
 				 trigger->keys, trigger->condition, filter ? " && " : "",
 				 filter ?: "");
 
-	if (tracefs_event_file_append(instance, MODULE, EVENT, "trigger", text) < 0) {
+	if (tracefs_event_file_append(instance, MODULE, TRACE_EVENT, "trigger", text) < 0) {
 		if (filter)
 			die(EXIT_FAILED,
-			    "the kernel refuses these filters (%s): use fewer of them, or --kmsg",
+			    "the kernel refuses these filters (%s): use fewer of them, or --log",
 			    strerror(errno));
 		die_errno("cannot set a trigger");
 	}
 	free(text);
 }
 
-static void make_instance(void)
+static void set_triggers(const char *filter)
 {
-	char *filter = filters_for_kernel(), name[64];
-
-	tracefs_instances_walk(remove_dead, NULL);
-	snprintf(name, sizeof(name), INSTANCE "%d", getpid());
-	instance = tracefs_instance_create(name);
-	if (!instance)
-		die_errno("cannot create a trace instance");
-	atexit(remove_instance);
 	for (const struct trigger *trigger = triggers[rows.group]; trigger->keys; trigger++)
 		set_trigger(trigger, filter);
-	free(filter);
 }
 
 static void add_port(const unsigned char addr[16], unsigned int port)
@@ -185,7 +148,7 @@ static void add_row(const struct record *record, unsigned long long count)
 static void read_histograms(void)
 {
 	struct histogram histogram = { .connections = add_row, .port = add_port };
-	char *text = tracefs_event_file_read(instance, MODULE, EVENT, "hist", NULL);
+	char *text = tracefs_event_file_read(instance, MODULE, TRACE_EVENT, "hist", NULL);
 
 	if (!text)
 		die_errno("cannot read the kernel's histogram");
@@ -193,8 +156,8 @@ static void read_histograms(void)
 	nr_ports = 0;
 	if (!histogram_parse(text, &histogram))
 		die(EXIT_FAILED, "the kernel's histogram has an unknown format");
-	missed = histogram.dropped;
-	all_ports = !histogram.ports_dropped;
+	missed = missed_before + histogram.dropped;
+	all_ports = !histogram.ports_dropped && !rows.kept;
 	free(text);
 }
 
@@ -213,6 +176,62 @@ static int port_of(const struct record *record)
 		port = ports[i].port;
 	}
 	return all_ports ? port : -1;
+}
+
+/* ---- The kernel's buffers ---- */
+
+static struct ring *ring;
+
+/* Count the connections that exist now. Returns false if the program must end. */
+static bool read_ring(bool all)
+{
+	struct traced traced;
+
+	ring_begin(ring, all);
+	for (int n = 1; ring_next(ring, &traced); n++) {
+		if (filters_match(&traced.record, &traced.cgroup))
+			rows_add(&traced.record, 1);
+		/* Check for signals regularly. */
+		if (n % 1000 == 0 && !io_wait(NULL, 0, 0))
+			return false;
+	}
+	if (ring_lacks_records(ring))
+		missed = missed_before + ring_totals(ring).lost;
+	return true;
+}
+
+/* ---- The trace event ---- */
+
+/* Begin to count in the kernel, or else what it has in its buffers. */
+static void begin_event(void)
+{
+	char *filter = filters_for_kernel();
+
+	instance = instance_create();
+	if (tracefs_event_file_exists(instance, MODULE, TRACE_EVENT, "hist"))
+		set_triggers(filter);
+	else
+		ring = ring_open(instance, RING_SIZE, filter);
+}
+
+/* Read the last counts, because somebody unloads the module, and go on when it is back. */
+static bool begin_again(void)
+{
+	if (ring) {
+		ring_stop(ring);
+		read_ring(true);
+		ring_close(ring);
+		ring = NULL;
+	} else {
+		read_histograms();
+		rows_keep();
+	}
+	missed_before = missed;
+	instance_remove(instance);
+	if (!event_await())
+		return false;
+	begin_event();
+	return true;
 }
 
 /* ---- The log ---- */
@@ -502,7 +521,7 @@ static void print_object(size_t number, double seconds)
 		    json_array_append_new(list, json))
 			die(EXIT_FAILED, "cannot write JSON");
 	}
-	json_now(now);
+	json_time(clock_nsec(CLOCK_REALTIME), 9, now);
 	print_json(json_pack("{s:s, s:f, s:I, s:I, s:I, s:I, s:o}", "time", now,
 			     "interval", seconds,
 			     "connections", (json_int_t)rows.total,
@@ -536,9 +555,15 @@ static bool until_next(struct source *source)
 	unsigned long long end = now + settings.interval * 1000000ULL;
 
 	while (now < end) {
-		if (!source_wait(source, (end - now) / 1000 + 1))
+		int left = (end - now) / 1000 + 1;
+
+		if (ring ? !ring_wait(ring, left) : !source_wait(source, left))
+			return false;
+		if (ring && !read_ring(false))
 			return false;
 		if (source && !read_log(source))
+			return false;
+		if (instance && io_was_asked() && !begin_again())
 			return false;
 		now = clock_usec(CLOCK_MONOTONIC);
 	}
@@ -553,6 +578,7 @@ static const struct option known[] = {
 	{ "interval", required_argument, NULL, 'i' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "kmsg", no_argument, NULL, 'k' },
+	{ "log", no_argument, NULL, 'L' },
 	{ "limit", required_argument, NULL, 'l' },
 	{ "sort", required_argument, NULL, 's' },
 	FILTER_OPTIONS,
@@ -606,6 +632,10 @@ static void apply(int option, const char *value)
 		break;
 	case 'k':
 		settings.kmsg = true;
+		settings.log = true;
+		break;
+	case 'L':
+		settings.log = true;
 		break;
 	case 'l':
 		settings.limit = positive(value, "a limit");
@@ -637,11 +667,14 @@ int do_top(int argc, char **argv)
 
 	terminal_init();
 	io_init();
-	if (!settings.kmsg && tracefs_event_file_exists(NULL, MODULE, EVENT, "hist")) {
-		make_instance();
+	if (!settings.log && event_exists()) {
+		io_expect_requests();
+		begin_event();
+		pr_err("counting the connections of the trace event");
 	} else {
 		filters_for_log();
 		source = source_open(settings.kmsg);
+		pr_err("counting what is logged, from %s", source_name(source));
 	}
 	say_state(source);
 
@@ -649,7 +682,7 @@ int do_top(int argc, char **argv)
 	for (unsigned int shown = 0; !settings.count || shown < settings.count; shown++) {
 		if (!until_next(source))
 			break;
-		if (instance)
+		if (instance && !ring)
 			read_histograms();
 		now = clock_usec(CLOCK_MONOTONIC);
 		show((now - since) / 1e6);

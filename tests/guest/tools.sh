@@ -45,6 +45,11 @@ lines() {
 	[ "$(wc -l <"/tmp/$1")" -ge "$2" ]
 }
 
+# errors NAME: print the messages of follow, without the one that says what it shows
+errors() {
+	sed '/^tcp-connect-logger: showing what is logged, from /d' "/tmp/$1.err"
+}
+
 # Mask the time of each line
 timeless() {
 	sed "s/^$(date -u +%Y-%m-%d)T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]\.[0-9]\{6\}Z /TIME /" "$@"
@@ -75,19 +80,19 @@ those() {
 }
 
 follows() {
-	starts all tcp-connect-logger follow
-	starts json tcp-connect-logger follow --json
+	starts all tcp-connect-logger follow --log
+	starts json tcp-connect-logger follow --log --json
 	starts kmsg tcp-connect-logger follow --kmsg
-	starts comm tcp-connect-logger follow --comm 'be t?'
-	starts user tcp-connect-logger follow --user www-data
-	starts uid tcp-connect-logger follow --user 12345
-	starts port tcp-connect-logger follow --port 443
-	starts net tcp-connect-logger follow --net 198.51.100.0/23
-	starts net6 tcp-connect-logger follow --net 2001:db8::/32
-	starts host tcp-connect-logger follow --net ::1
-	starts both tcp-connect-logger follow --port 443 --user 0
-	starts either tcp-connect-logger follow --comm alpha --comm gamma
-	script -qefc "env LC_ALL=C.UTF-8 tcp-connect-logger follow" /tmp/terminal </dev/null >/dev/null 2>&1 &
+	starts comm tcp-connect-logger follow --log --comm 'be t?'
+	starts user tcp-connect-logger follow --log --user www-data
+	starts uid tcp-connect-logger follow --log --user 12345
+	starts port tcp-connect-logger follow --log --port 443
+	starts net tcp-connect-logger follow --log --net 198.51.100.0/23
+	starts net6 tcp-connect-logger follow --log --net 2001:db8::/32
+	starts host tcp-connect-logger follow --log --net ::1
+	starts both tcp-connect-logger follow --log --port 443 --user 0
+	starts either tcp-connect-logger follow --log --comm alpha --comm gamma
+	script -qefc "env LC_ALL=C.UTF-8 tcp-connect-logger follow --log" /tmp/terminal </dev/null >/dev/null 2>&1 &
 	script=$!
 	await 120 grep -q DESTINATION /tmp/terminal
 	series
@@ -129,7 +134,7 @@ follows() {
 	wait $script
 	for one in json kmsg comm user uid port net net6 host both; do
 		ends $one INT "follow, $one"
-		equals "follow, $one: prints no errors" "" "$(cat /tmp/$one.err)"
+		equals "follow, $one: prints no errors" "" "$(errors $one)"
 	done
 	ends all TERM "follow"
 	ends either HUP "follow, either"
@@ -140,7 +145,7 @@ of_one_process() {
 	mkfifo /tmp/go
 	sh -c 'read -r _ </tmp/go; exec busybox nc 127.0.0.1 9' 2>/dev/null &
 	one=$!
-	starts pid tcp-connect-logger follow --pid $one
+	starts pid tcp-connect-logger follow --log --pid $one
 	connection blocking 127.0.0.1 9
 	echo >/tmp/go
 	await 120 lines pid 1
@@ -157,7 +162,7 @@ the_follower_waits() {
 closed_pipe() {
 	rm -f /tmp/status
 	(
-		tcp-connect-logger follow
+		tcp-connect-logger follow --log
 		echo $? >/tmp/status
 	) | head -n 1 >/tmp/head &
 	await 120 the_follower_waits
@@ -210,14 +215,14 @@ held_is() {
 
 held_back() {
 	echo 5 >$rate_limit
-	starts held tcp-connect-logger follow
+	starts held tcp-connect-logger follow --log
 	/payload/cost -n 50 connect 198.51.100.1 9 >/dev/null
 	await 60 held_is 100
 	equals "suppressed: the shown and the suppressed connections add up to all" 100 "$(held_sum)"
-	equals "suppressed: follow prints no other messages" "" "$(sed \
-		'/^tcp-connect-logger: [1-9][0-9]* connections not logged (rate_limit=5)$/d' /tmp/held.err)"
+	equals "suppressed: follow prints no other messages" "" "$(errors held |
+		sed '/^tcp-connect-logger: [1-9][0-9]* connections not logged (rate_limit=5)$/d')"
 	matches "suppressed: follow reports suppressed connections" \
-		"tcp-connect-logger: [1-9]*" "$(cat /tmp/held.err)"
+		"tcp-connect-logger: [1-9]*" "$(errors held)"
 	ends held INT "suppressed"
 	echo 1000 >$rate_limit
 
@@ -227,7 +232,7 @@ held_back() {
 	# A slow journald may still be reading the lines of the test before.
 	echo "all was read" >/dev/kmsg
 	await 120 journal_has "all was read"
-	starts lost_journal tcp-connect-logger follow
+	starts lost_journal tcp-connect-logger follow --log
 	lost lost_journal "$(systemctl show -P MainPID systemd-journald)"
 	ends lost_journal INT "lost_journal"
 }
@@ -236,7 +241,7 @@ no_journal() {
 	no_journald
 	mkdir /tmp/journal
 	mv /var/log/journal/* /run/log/journal/* /tmp/journal 2>/dev/null
-	starts none tcp-connect-logger follow
+	starts none tcp-connect-logger follow --log
 	series
 	await 120 lines none 4
 	equals "no journal: follow shows all records" "$(those 1 2 3 4)" "$(timeless /tmp/none)"
@@ -249,7 +254,8 @@ usage() {
 		"follow --pid -1" "follow --user no-such" "follow --net 1.2.3" "follow --net 1.2.3.4/33" \
 		"follow --net ::1/129" "follow --net 1.2.3.4/" "follow --net ::ffff:192.0.2.0/120" \
 		"follow --comm abcdefghijklmnop" "follow --pid 0" "follow --nonsense=x" "top x" "top --interval 0" "top --count x" \
-		"top --count 99999"; do
+		"top --count 99999" "top --group x" "top --sort x" "top --limit 0" "top --port x" "top --cgroup no-such" \
+		"top --kmsg --cgroup /" "top --kmsg --not-cgroup /" "follow --cgroup /"; do
 		# shellcheck disable=SC2086 # words
 		exits "'$wrong' is wrong usage" 2 tcp-connect-logger $wrong
 		matches "'$wrong' prints an error message" "tcp-connect-logger: *" "$output"
@@ -264,7 +270,7 @@ usage() {
 		setpriv --reuid carol --regid carol --init-groups tcp-connect-logger follow --kmsg
 	equals "follow --kmsg by a member of adm: error message" "tcp-connect-logger: cannot read /dev/kmsg: only root may, because kernel.dmesg_restrict is 1. Try sudo, or do without --kmsg." "$output"
 	sysctl -q kernel.dmesg_restrict="$restrict"
-	starts adm setpriv --reuid carol --regid carol --init-groups tcp-connect-logger follow --comm alpha
+	starts adm setpriv --reuid carol --regid carol --init-groups tcp-connect-logger follow --log --comm alpha
 	connection -n alpha blocking 127.0.0.1 9
 	await 120 lines adm 1
 	equals "follow by a member of adm shows the record" \
@@ -285,8 +291,8 @@ forged() {
 }
 
 forgeries() {
-	starts forged tcp-connect-logger follow
-	starts forged_json tcp-connect-logger follow --json
+	starts forged tcp-connect-logger follow --log
+	starts forged_json tcp-connect-logger follow --log --json
 	record="tcp_connect_logger: pid=1 uid=0 comm=sshd -> 6.6.6.6:22"
 	missed=MESSAGE_ID=e9bf28e6e834481bb6f48f548ad13606
 	forged "$record" $missed
@@ -303,7 +309,7 @@ forgeries() {
 	all_read forged
 	equals "forged entries: follow does not show them" \
 		"TIME pid=$pid uid=0 comm=alpha -> 127.0.0.1:9" "$(timeless /tmp/forged)"
-	equals "forged entries: follow prints no messages" "" "$(cat /tmp/forged.err)"
+	equals "forged entries: follow prints no messages" "" "$(errors forged)"
 	equals "forged entries: follow --json does not show them" "$pid" "$(jq .pid /tmp/forged_json)"
 	ends forged INT "forged"
 	ends forged_json INT "forged_json"
@@ -312,7 +318,7 @@ forgeries() {
 # slewed_clock: check the time of a record while the clock runs too fast. follow uses the time at
 # which the journal received the record.
 slewed_clock() {
-	starts late tcp-connect-logger follow
+	starts late tcp-connect-logger follow --log
 	starts late_kmsg tcp-connect-logger follow --kmsg
 	busybox adjtimex -q -t 11000	# 10 % too fast
 	sleep 20
@@ -339,7 +345,7 @@ blind() {
 	mkdir -p /run/systemd/journald.conf.d
 	printf '[Journal]\nMaxLevelStore=warning\n' >/run/systemd/journald.conf.d/rig.conf
 	systemctl restart systemd-journald
-	starts blind tcp-connect-logger follow
+	starts blind tcp-connect-logger follow --log
 	connection -n alpha blocking 127.0.0.1 9
 	first=$pid
 	await 120 lines blind 1
@@ -350,9 +356,9 @@ blind() {
 TIME pid=$pid uid=0 comm=beta -> 127.0.0.1:9" "$(timeless /tmp/blind)"
 	matches "journal without the kernel's lines: follow warns" \
 		"tcp-connect-logger: the journal does not get the kernel's lines; reading /dev/kmsg instead" \
-		"$(cat /tmp/blind.err)"
+		"$(errors blind)"
 	equals "journal without the kernel's lines: follow prints only one message" \
-		1 "$(wc -l </tmp/blind.err)"
+		1 "$(errors blind | wc -l)"
 	ends blind INT "blind"
 	rm /run/systemd/journald.conf.d/rig.conf
 	systemctl restart systemd-journald
@@ -395,10 +401,10 @@ traces() {
 }
 
 counts() {
-	for one in alpha alpha alpha alpha; do connection -n $one blocking 127.0.0.1 9; done
+	for one in 0 0 0 12345; do connection -n alpha -u $one blocking 127.0.0.1 9; done
 	for one in 1 2 3; do connection -n '\x0a{ comm: x' blocking 198.51.100.1 443; done
 	for one in 1 2; do connection -n gamma blocking 2001:db8::1 443; done
-	connection -n gamma blocking 2001:db8::2 443
+	connection -n gamma -u 33 blocking 2001:db8::2 443
 }
 
 # table TOTAL ROW...: print the expected table, without the column NEW. A ROW is COUNT, NAME and
@@ -412,6 +418,17 @@ table() {
 		$row
 		EOF
 		printf '%10s %-15s %s\n' "$count" "$name" "$to"
+	done
+}
+
+# grouped COLUMN TOTAL ROW...: print the expected table of another group, without the column NEW. A
+# ROW is COUNT and the text in COLUMN, separated by "|".
+grouped() {
+	column=$1 total=$2
+	shift 2
+	printf 'connections %s, rows %s\n\n%10s %s\n' "$total" $# COUNT "$column"
+	for row in "$@"; do
+		printf '%10s %s\n' "${row%%|*}" "${row#*|}"
 	done
 }
 
@@ -480,6 +497,144 @@ tops() {
 		grep -q "$(printf '\033')" /tmp/terminal
 	ends third INT "$top"
 	equals "$top: it leaves tracefs unchanged" "$before" "$(traces)"
+}
+
+# groups [--kmsg]: test top --group. The kernel counts the connections, or with --kmsg, top counts them.
+groups() {
+	top="top${1:+ $1}"
+	for one in user net port; do starts $one tcp-connect-logger top "$@" --group $one --interval 1; done
+	counts
+	for one in user net port; do await 60 shows $one 10; done
+	equals "$top --group user" "$(grouped USER 10 '8|root' '1|www-data' '1|12345')" "$(table_of user 10)"
+	equals "$top --group net" "$(grouped NETWORK 10 '4|127.0.0.0/24' '3|198.51.100.0/24' '3|2001:db8::/64')" \
+		"$(table_of net 10)"
+	equals "$top --group port" "$(grouped PORT 10 '6|443' '4|9')" "$(table_of port 10)"
+	for one in user net port; do
+		equals "$top --group $one: the column NEW adds up to COUNT" "" "$(unlike_new $one)"
+		ends $one INT "$top --group $one"
+	done
+}
+
+# object NAME: print the last object of top --json: the numbers of connections and rows, and each row
+# without what depends on the time
+object() {
+	tail -n 1 "/tmp/$1" | jq -c '[.connections, .total_rows], (.rows[] | del(.new, .rate))'
+}
+
+# row COMM FAMILY ADDRESS PORT COUNT: print an expected row
+row() {
+	printf '{"comm":"%s","family":"%s","daddr":"%s","dport":%s,"count":%s}\n' "$@"
+}
+
+counted() {
+	[ "$(tail -n 1 "/tmp/$1" | jq .connections)" = "$2" ]
+}
+
+# selects [--kmsg]: test top's filters and top --json. The kernel counts the connections, or with
+# --kmsg, top counts them.
+selects() {
+	top="top${1:+ $1}" before=$(traces)
+	tops="every end any digit char both not users six"
+	mkdir $cgroups/rig
+	starts every tcp-connect-logger top "$@" --json --interval 1
+	starts end tcp-connect-logger top "$@" --json --interval 1 --comm '*ha'
+	starts any tcp-connect-logger top "$@" --json --interval 1 --comm 'alph?' --group port
+	starts digit tcp-connect-logger top "$@" --json --interval 1 --comm '7*'
+	starts char tcp-connect-logger top "$@" --json --interval 1 --comm '7z?' --group user
+	starts both tcp-connect-logger top "$@" --json --interval 1 --not-net 127.0.0.0/8 --port 443 --limit 1
+	starts not tcp-connect-logger top "$@" --json --interval 1 --not-comm '[a-f]*' --group net
+	starts users tcp-connect-logger top "$@" --json --interval 1 --user www-data --user 12345 --group user
+	starts six tcp-connect-logger top "$@" --json --interval 1 --comm '[g]amma' --net 2001:db8::2
+	[ $# = 1 ] || {
+		tops="$tops inside outside"
+		starts inside tcp-connect-logger top --json --interval 1 --cgroup rig --group user
+		starts outside tcp-connect-logger top --json --interval 1 --not-cgroup $cgroups/rig --group port
+	}
+	counts
+	sh -c "echo \$\$ >$cgroups/rig/cgroup.procs; exec /payload/connect -n delta blocking 127.0.0.1 9" >/dev/null
+	connection -n gamma blocking 2001:db8::1 80
+	connection -n '7z\xc3\xa9' blocking 127.0.0.1 9
+	await 60 counted every 13
+	for one in $tops; do
+		await 60 lines "$one" $(($(wc -l <"/tmp/$one") + 2))
+	done
+
+	# The kernel cannot count IPv6 by address, name and port together.
+	if [ $# = 0 ]; then
+		set -- 6 "$(row gamma AF_INET6 2001:db8::1 null 3)" "$(row delta AF_INET 127.0.0.1 9 1)"
+	else
+		set -- 7 "$(row gamma AF_INET6 2001:db8::1 443 2)" "$(row delta AF_INET 127.0.0.1 9 1
+			row gamma AF_INET6 2001:db8::1 80 1)"
+	fi
+	equals "$top --json shows all connections" "[13,$1]
+$(row alpha AF_INET 127.0.0.1 9 4; row '\n{ comm: x' AF_INET 198.51.100.1 443 3)
+$2
+$(row 7zé AF_INET 127.0.0.1 9 1)
+$3
+$(row gamma AF_INET6 2001:db8::2 443 1)" "$(object every)"
+	equals "$top --json: its members" "time,interval,connections,not_counted,expired,total_rows,rows 0 0" \
+		"$(tail -n 1 /tmp/every | jq -r '"\(keys_unsorted | join(",")) \(.not_counted) \(.expired)"')"
+	matches "$top --json: its time" "$(date -u +%Y)-[01][0-9]-[0-3][0-9]T*.?????????Z" \
+		"$(tail -n 1 /tmp/every | jq -r .time)"
+	equals "$top --json: the new connections add up to all" 13 "$(jq -s '[.[].rows[].new] | add' /tmp/every)"
+	equals "$top --json: the rate is the number of new connections per second" true \
+		"$(jq -s 'all(.[]; .interval as $seconds | $seconds >= 1 and
+			all(.rows[]; (.rate * $seconds - .new | fabs) < 0.000001))' /tmp/every)"
+	equals "$top --comm: the end of a name" "[4,1]
+$(row alpha AF_INET 127.0.0.1 9 4)" "$(object end)"
+	equals "$top --comm: a pattern that the kernel does not know" '[4,1]
+{"dport":9,"count":4}' "$(object any)"
+	equals "$top --comm: a digit at the start" "[1,1]
+$(row 7zé AF_INET 127.0.0.1 9 1)" "$(object digit)"
+	equals "$top --comm: any character" '[1,1]
+{"uid":0,"user":"root","count":1}' "$(object char)"
+	equals "$top --not-net --port --limit" "[6,3]
+$(row '\n{ comm: x' AF_INET 198.51.100.1 443 3)" "$(object both)"
+	equals "$top --not-comm: a pattern that the kernel does not know" '[8,3]
+{"family":"AF_INET6","net":"2001:db8::/64","count":4}
+{"family":"AF_INET","net":"198.51.100.0/24","count":3}
+{"family":"AF_INET","net":"127.0.0.0/24","count":1}' "$(object not)"
+	equals "$top --user --user" '[2,2]
+{"uid":33,"user":"www-data","count":1}
+{"uid":12345,"user":null,"count":1}' "$(object users)"
+	equals "$top --comm --net: a pattern that the kernel does not know, and the port" "[1,1]
+$(row gamma AF_INET6 2001:db8::2 443 1)" "$(object six)"
+	case $tops in *inside*)
+		equals "$top --cgroup" '[1,1]
+{"uid":0,"user":"root","count":1}' "$(object inside)"
+		equals "$top --not-cgroup" '[12,3]
+{"dport":443,"count":6}
+{"dport":9,"count":5}
+{"dport":80,"count":1}' "$(object outside)"
+		# shellcheck disable=SC2046 # words
+		exits "$top: more filters than the kernel takes" 1 \
+			tcp-connect-logger top $(seq -f --not-port=%g 400)
+		equals "$top: more filters than the kernel takes: error message" \
+			"tcp-connect-logger: the kernel refuses these filters (Invalid argument): use fewer of them, or --kmsg" \
+			"$output"
+	esac
+	for one in $tops; do
+		equals "$top, $one: prints no errors" "" "$(cat "/tmp/$one.err")"
+		ends "$one" INT "$top, $one"
+	done
+	rmdir $cgroups/rig
+	equals "$top with filters: it leaves tracefs unchanged" "$before" "$(traces)"
+}
+
+# sorts [--kmsg]: test top --sort
+sorts() {
+	top="top${1:+ $1}"
+	starts sorted tcp-connect-logger top "$@" --json --sort new --interval 1
+	starts default tcp-connect-logger top "$@" --json --interval 1
+	for one in 1 2 3; do connection -n alpha blocking 127.0.0.1 9; done
+	for one in sorted default; do await 60 counted $one 3; done
+	connection -n gamma blocking 127.0.0.1 9
+	for one in sorted default; do await 60 counted $one 4; done
+	equals "$top --sort new: the new connections come first" "true true" "$(jq -r -s \
+		'"\(all(.[]; [.rows[].new] == ([.rows[].new] | sort | reverse))) \(any(.[]; .rows[0].comm == "gamma"))"' /tmp/sorted)"
+	equals "$top: the rows with the most connections come first by default" "true false" "$(jq -r -s \
+		'"\(all(.[]; [.rows[].count] == ([.rows[].count] | sort | reverse))) \(any(.[]; .rows[0].comm == "gamma"))"' /tmp/default)"
+	for one in sorted default; do ends $one INT "$top, $one"; done
 }
 
 flat_out() {
@@ -612,14 +767,14 @@ for_all_kinds
 unpack tcp-connect-logger-dkms
 unpack tcp-connect-logger
 
-starts early tcp-connect-logger follow
+starts early tcp-connect-logger follow --log
 load "$ko"
 load_event "$ko"
 equals "not loaded: follow warns" \
-	"tcp-connect-logger: the livepatch is not active; see: tcp-connect-logger status" "$(head -n 1 /tmp/early.err)"
-starts off tcp-connect-logger follow
+	"tcp-connect-logger: the livepatch is not active; see: tcp-connect-logger status" "$(errors early | head -n 1)"
+starts off tcp-connect-logger follow --log
 equals "logging is off: follow warns" \
-	"tcp-connect-logger: logging is off; to switch it on: tcp-connect-logger enable" "$(cat /tmp/off.err)"
+	"tcp-connect-logger: logging is off; to switch it on: tcp-connect-logger enable" "$(errors off)"
 connection blocking 127.0.0.1 9
 echo 1 >$switch
 connection -n alpha blocking 127.0.0.1 9
@@ -645,6 +800,12 @@ closed_pipe
 held_back
 tops
 tops --kmsg
+groups
+groups --kmsg
+selects
+selects --kmsg
+sorts
+sorts --kmsg
 flat_out
 prometheus
 no_journal

@@ -17,15 +17,12 @@
 #include <string.h>
 #include <syslog.h>
 
-typedef uint8_t u8;
-#define TASK_COMM_LEN 16
-
-#include "../../src/comm.h"
-#include "../../src/prologue.h"
 #include "../../cmd/histogram.h"
+#include "../../cmd/history.h"
 #include "../../cmd/message.h"
 #include "../../cmd/record.h"
 #include "../../cmd/text.h"
+#include "../../src/prologue.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -205,6 +202,29 @@ static void fuzz_histogram(const uint8_t *data, size_t size)
 	free(text);
 }
 
+/* A line of the recorder's files: a connection that is read is the same after it was written. */
+static void fuzz_stored(const uint8_t *data, size_t size)
+{
+	char *text = copy_of(data, size), line[JSON_LEN], again[JSON_LEN];
+	struct stored stored, reread;
+	size_t length;
+
+	stored_parse(text, size, &stored);
+	if (stored.kind == STORED_RECORD) {
+		stored.traced.known &= ~(1U << JSON_USER);
+		length = json_traced(&stored.traced, JSON_ALL, line);
+		stored_parse(line, length, &reread);
+		assert(reread.kind == STORED_RECORD && reread.nsec == stored.nsec);
+		reread.traced.known &= ~(1U << JSON_USER);
+		assert(json_traced(&reread.traced, JSON_ALL, again) == length);
+		assert(!memcmp(line, again, length));
+	} else if (stored.kind == STORED_LOSS) {
+		length = json_loss(&stored.loss, line);
+		assert(length < JSON_LEN);
+	}
+	free(text);
+}
+
 /*
  * Any text: the output is UTF-8 without control characters, and takes as many columns as
  * text_safe() returns.
@@ -246,6 +266,7 @@ static const struct {
 	{ "kmsg", fuzz_kmsg },
 	{ "journal", fuzz_journal },
 	{ "histogram", fuzz_histogram },
+	{ "stored", fuzz_stored },
 	{ "text", fuzz_text },
 };
 

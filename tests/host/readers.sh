@@ -40,8 +40,10 @@ blocked() {
 
 not_active="tcp-connect-logger: the livepatch is not active; see: tcp-connect-logger status"
 logging_off="tcp-connect-logger: logging is off; to switch it on: tcp-connect-logger enable"
+from_kmsg="what is logged, from /dev/kmsg"
 other_lines() {
-	grep -v -x -F -e "$not_active" -e "$logging_off"
+	grep -v -x -F -e "$not_active" -e "$logging_off" -e "tcp-connect-logger: showing $from_kmsg" \
+		-e "tcp-connect-logger: counting $from_kmsg"
 }
 
 equals "follow: records, and the numbers of lost lines and suppressed connections" \
@@ -49,7 +51,7 @@ equals "follow: records, and the numbers of lost lines and suppressed connection
 TIME pid=2 uid=0 comm= -> [2001:db8::1]:443
 TIME pid=3 uid=4294967295 comm=\\xf4\\x90\\x80\\x80 -> 192.0.2.1:80
 TIME pid=6 uid=0 comm=\\x1b[31m\\xe2\\x80\\xae -> 192.0.2.1:80
-tcp-connect-logger: 3 lines of the kernel's log were overwritten before they were read
+tcp-connect-logger: 3 lines of the kernel's log were lost: they were overwritten before they were read
 tcp-connect-logger: 7 connections not logged (rate_limit=1000)" \
 	"$(fed | other_lines | sed 's/^2[0-9-]*T[0-9:.]*Z /TIME /' | LC_ALL=C sort)"
 user=$(getent passwd 0 | cut -d : -f 1)
@@ -60,8 +62,8 @@ equals "follow --json: records, and objects for lost lines and suppressed connec
 	"$(of 1 0 "\"$user\"" curl AF_INET 192.0.2.1 80
 	of 2 0 "\"$user\"" "" AF_INET6 2001:db8::1 443
 	of 3 4294967295 null ���� AF_INET 192.0.2.1 80
-	printf '%s\n' '{"event":"lost","count":3}' '{"event":"suppressed","count":7,"reason":"rate_limit=1000"}'
-	of 6 0 "\"$user\"" '\u001B[31m\u202e' AF_INET 192.0.2.1 80)" \
+	printf '%s\n' '{"event":"lost","count":3,"reason":"they were overwritten before they were read"}' '{"event":"suppressed","count":7,"reason":"rate_limit=1000"}'
+	of 6 0 "\"$user\"" '\u001b[31m\u202e' AF_INET 192.0.2.1 80)" \
 	"$(fed --json | other_lines | sed 's/"time":"2[0-9-]*T[0-9:.]*Z",//')"
 equals "follow --comm: it matches the empty name" 1 "$(fed --comm '' | grep -c 'comm= ')"
 succeeds "follow: SIGTERM ends it while nobody reads its output" blocked

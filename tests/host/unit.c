@@ -18,17 +18,15 @@
 #include <syslog.h>
 #include <unistd.h>
 
-typedef uint8_t u8;
-#define TASK_COMM_LEN 16
-
-#include "../../src/comm.h"
-#include "../../src/prologue.h"
 #include "../../cmd/filter.h"
 #include "../../cmd/histogram.h"
+#include "../../cmd/history.h"
 #include "../../cmd/json.h"
 #include "../../cmd/message.h"
 #include "../../cmd/record.h"
 #include "../../cmd/text.h"
+#include "../../cmd/when.h"
+#include "../../src/prologue.h"
 
 /* Include these files, because the tests use their static functions and variables. */
 #include "../../cmd/rows.c"
@@ -626,7 +624,7 @@ static void test_filters(void)
 		{ "all of IPv6",
 		  "((family == 10 && daddr6_hi >= 0 && daddr6_hi <= 0xffffffffffffffff))", false,
 		  { { BY_NET, "::/0" } } },
-		{ "names", "(comm ~ \"curl\" || comm ~ \"ssh*\") && (comm !~ \"**sshd\")", false,
+		{ "names", "(comm ~ \"curl\" || comm ~ \"ssh*\") && (!(comm ~ \"**sshd\"))", false,
 		  { { BY_COMM, "curl" }, { BY_COMM, "ssh*" }, { BUT_NOT + BY_COMM, "*sshd" } } },
 		{ "a part of a name", "(comm ~ \"**sh*\")", false, { { BY_COMM, "*sh*" } } },
 		{ "a name of digits", "(comm ~ \"7z\")", false, { { BY_COMM, "7z" } } },
@@ -636,7 +634,7 @@ static void test_filters(void)
 		  { { BUT_NOT + BY_COMM, "?sshd" } } },
 		{ "a name in brackets: the kernel lets all through", NULL, true,
 		  { { BY_COMM, "curl" }, { BY_COMM, "[[:digit:]]" } } },
-		{ "not a name with a quote: the kernel lets it through", "(comm !~ \"curl\")", true,
+		{ "not a name with a quote: the kernel lets it through", "(!(comm ~ \"curl\"))", true,
 		  { { BUT_NOT + BY_COMM, "curl" }, { BUT_NOT + BY_COMM, "a\"b" } } },
 		{ "a name that begins with !", NULL, true, { { BY_COMM, "!x" } } },
 	};
@@ -687,7 +685,8 @@ static void test_json(void)
 		  "{\"time\":\"2026-11-30T22:30:00.000000042Z\",\"pid\":8421,\"uid\":4294967295,"
 		  "\"comm\":\"curl\",\"family\":\"AF_INET\",\"daddr\":\"93.184.216.34\",\"dport\":80,"
 		  "\"ret\":0,\"netns\":4026531840,\"cgroup\":3581,\"cookie\":12}\n",
-		  { .nsec = 1796077800000000042ULL, .netns = 4026531840U, .cgroup = 3581, .cookie = 12,
+		  { .nsec = 1796077800000000042ULL, .known = JSON_ALL & ~(1U << JSON_USER),
+		    .netns = 4026531840U, .cgroup = 3581, .cookie = 12,
 		    .record = { .pid = 8421, .uid = 4294967295U, .comm = "curl", .family = AF_INET,
 				.addr = { 93, 184, 216, 34 }, .port = 80 } } },
 		{ "IPv6, a name that is no text",
@@ -695,15 +694,20 @@ static void test_json(void)
 		  "\"comm\":\"\\\"\\\\\\u000a\xc3\xa9\xef\xbf\xbd\\u202e\",\"family\":\"AF_INET6\","
 		  "\"daddr\":\"fe80::1%2\",\"dport\":65535,"
 		  "\"ret\":-2147483648,\"netns\":0,\"cgroup\":18446744073709551615,\"cookie\":0}\n",
-		  { .nsec = 1796077801999999999ULL, .cgroup = ~0ULL, .result = -2147483647 - 1,
+		  { .nsec = 1796077801999999999ULL, .known = JSON_ALL & ~(1U << JSON_USER), .cgroup = ~0ULL, .result = -2147483647 - 1,
 		    .record = { .pid = 1, .comm = "\"\\\n\xc3\xa9\xff\xe2\x80\xae", .family = AF_INET6,
 				.addr = { 0xfe, 0x80, [15] = 1 }, .scope = 2, .port = 65535 } } },
 	};
-	struct traced longest = { .nsec = ~0ULL, .result = -2147483647 - 1, .netns = ~0U,
+	struct traced longest = { .nsec = ~0ULL, .known = JSON_ALL, .result = -2147483647 - 1, .netns = ~0U,
 				  .cgroup = ~0ULL, .cookie = ~0ULL,
 				  .record = { .pid = 4194304, .uid = ~0U, .family = AF_INET6,
 					      .scope = ~0U, .port = 65535 } };
-	char line[JSON_LEN], name[80];
+	const struct busiest busiest = { .record = { .pid = 7, .comm = "flood" }, .count = 12 };
+	const struct loss loss = { .nsec = 1796077800000000042ULL, .count = 9,
+				   .reason = "the buffer was full", .busiest = &busiest };
+	char line[JSON_LEN], again[JSON_LEN], name[80];
+	const char *part = "{\"time\":\"2026-11-30T22:30:00Z\",\"pid\":0,\"dport\":80}";
+	struct stored stored;
 	size_t length;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -711,12 +715,71 @@ static void test_json(void)
 		snprintf(name, sizeof(name), "JSON: %s", cases[i].name);
 		report(length == strlen(cases[i].json) && !memcmp(line, cases[i].json, length), name);
 	}
+	length = json_traced(&cases[0].traced, JSON_ALL, line);
+	stored_parse(line, length, &stored);
+	stored.traced.known &= ~(1U << JSON_USER);
+	report(stored.kind == STORED_RECORD &&
+	       json_traced(&stored.traced, JSON_ALL, again) == length && !memcmp(line, again, length),
+	       "JSON: a record is read back");
+	length = json_loss(&loss, line);
+	stored_parse(line, length, &stored);
+	report(stored.kind == STORED_LOSS && json_loss(&stored.loss, again) == length &&
+	       !memcmp(line, again, length), "JSON: a loss is read back");
+	length = json_gap(1796077800000000042ULL, 1796077800000000001ULL, line);
+	stored_parse(line, length, &stored);
+	report(stored.kind == STORED_GAP && stored.nsec == 1796077800000000042ULL &&
+	       stored.since == 1796077800000000001ULL, "JSON: a gap is read back");
+	stored_parse(line, length - 8, &stored);
+	report(stored.kind == STORED_DAMAGED, "JSON: a torn line");
+	stored_parse(part, strlen(part), &stored);
+	report(stored.kind == STORED_RECORD &&
+	       stored.traced.known == (1U << JSON_TIME | 1U << JSON_DPORT),
+	       "JSON: members that are missing or impossible are not known");
 	length = json_traced(&cases[0].traced, 1U << JSON_PID | 1U << JSON_DPORT, line);
 	report(length == 24 && !memcmp(line, "{\"pid\":8421,\"dport\":80}\n", 24), "JSON: two fields");
 	memset(longest.record.comm, 0xff, COMM_LEN);
 	memset(longest.record.addr, 0xff, 16);
 	length = json_traced(&longest, (1U << NR_JSON_FIELDS) - 1, line);
 	report(length + COMM_LEN * 3 < JSON_LEN, "JSON: the longest line fits in any locale");
+}
+
+static void test_when(void)
+{
+	static const struct {
+		const char *text;
+		long long seconds;	/* since the epoch, or -1 */
+	} cases[] = {
+		{ "2026-11-30T22:30:00Z", 1796077800 },
+		{ "2026-11-30T22:30:00.5Z", 1796077800 },
+		{ "2026-11-30 23:30", 1796077800 },
+		{ "2026-11-30 23:30:01", 1796077801 },
+		{ "2026-11-30", 1795993200 },
+		{ "10:00", 1796115600 },
+		{ "today", 1796079600 },
+		{ "yesterday", 1795993200 },
+		{ "now", 1796120000 },
+		{ "-2h", 1796112800 },
+		{ "90 minutes ago", 1796114600 },
+		{ "+1d", 1796206400 },
+		{ "@1796077800", 1796077800 },
+		{ "", -1 }, { "2h", -1 }, { "-2", -1 }, { "2026-02-30", -1 }, { "24:61", -1 },
+		{ "2026-11-30T22:30:00", -1 }, { "2026-11-30T22:30:00.Z", -1 }, { "@-1", -1 },
+		{ "tomorrow or so", -1 }, { "2026-11-30 23:30 ", -1 },
+	};
+	unsigned long long nsec;
+	char name[80];
+
+	setenv("TZ", "XXX-1", 1);	/* an hour before UTC */
+	tzset();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		bool valid = when_parse_user(cases[i].text, 1796120000 * 1000000000ULL, &nsec);
+
+		snprintf(name, sizeof(name), "time: \"%s\"", cases[i].text);
+		report(cases[i].seconds < 0 ? !valid :
+		       valid && nsec / 1000000000 == (unsigned long long)cases[i].seconds, name);
+	}
+	report(when_parse("2026-11-30T22:30:00.000000042Z", &nsec) &&
+	       nsec == 1796077800000000042ULL, "time: nanoseconds");
 }
 
 int main(void)
@@ -737,6 +800,7 @@ int main(void)
 	test_users();
 	test_filters();
 	test_json();
+	test_when();
 	fflush(stdout);
 	return 0;
 }

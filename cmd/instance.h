@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 tcp-connect-logger maintainers */
+/*
+ * The trace event, and the trace instances of this program's processes.
+ */
+#ifndef INSTANCE_H
+#define INSTANCE_H
+
+#include <stdbool.h>
+#include <tracefs.h>
+
+/** define TRACE_EVENT - name of the trace event; its system is MODULE */
+#define TRACE_EVENT	"tcp_connect"
+
+/** define INSTANCE - name of a process's trace instance, which its process ID follows */
+#define INSTANCE	NAME "-"
+
+bool event_exists(void);
+bool event_await(void);
+struct tracefs_instance *instance_create(void);
+void instance_remove(struct tracefs_instance *instance);
+
+#endif /* INSTANCE_H */

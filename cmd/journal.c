@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+// Copyright (C) 2026 tcp-connect-logger maintainers
+/*
+ * Write connections to the journal, as structured entries (systemd.journal-fields(7)).
+ *
+ * journald sets _PID and _SYSTEMD_UNIT, which are those of this program. "journalctl -u UNIT" also
+ * finds entries that root has written about the unit, in which OBJECT_SYSTEMD_UNIT is its name.
+ * OBJECT_PID would make journald look in /proc, where another process may have the number by then.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#define SD_JOURNAL_SUPPRESS_LOCATION	/* of the call in this file */
+#include <systemd/sd-journal.h>
+
+#include "command.h"
+#include "journal.h"
+#include "print.h"
+#include "units.h"
+#include "users.h"
+
+/* What "journalctl MESSAGE_ID=..." finds */
+#define CONNECTION	"MESSAGE_ID=3c7b4ff1d7a84c0f9d3c0e6e0a4f6b51"
+#define NOTE		"MESSAGE_ID=8f0c1a52b6de4a4cb7b14f0d1f3c92e7"
+
+/* The name of a field has this prefix, and the name of the member in capitals. */
+#define FIELD		"CONNECTION_"
+
+/* Room for a field that is not text from us: the longest is the name of a user or of a unit */
+#define FIELD_LEN	(sizeof(FIELD "OBJECT_SYSTEMD_UNIT=") + USER_LEN)
+
+/* All members, and at most five other fields */
+#define NR_FIELDS	(NR_JSON_FIELDS + 5)
+
+/**
+ * struct entry - an entry of the journal
+ * @fields: its fields
+ * @number: how many
+ */
+struct entry {
+	struct iovec fields[NR_FIELDS];
+	int number;
+};
+
+static void add(struct entry *entry, const char *field, size_t length)
+{
+	entry->fields[entry->number++] = (struct iovec){ (void *)field, length };
+}
+
+static void add_text(struct entry *entry, const char *field)
+{
+	add(entry, field, strlen(field));
+}
+
+static bool send_entry(struct entry *entry)
+{
+	int ret;
+
+	add_text(entry, "SYSLOG_IDENTIFIER=" NAME);
+	ret = sd_journal_sendv(entry->fields, entry->number);
+	errno = ret < 0 ? -ret : 0;
+	return ret >= 0;
+}
+
+/* Write a field with a member of the connection. Returns its length. */
+static size_t put_field(char text[FIELD_LEN], const struct traced *traced, enum json_field field)
+{
+	size_t length = sprintf(text, FIELD "%s=", json_fields[field]);
+
+	for (char *c = text; *c != '='; c++)
+		*c = toupper((unsigned char)*c);
+	return length + json_plain(traced, field, text + length);
+}
+
+/**
+ * journal_connection() - write a connection to the journal
+ * @traced: the connection
+ * @fields: bit mask of the members to write, see enum json_field
+ *
+ * Return: false, with errno, if journald does not take it now.
+ */
+bool journal_connection(const struct traced *traced, unsigned int fields)
+{
+	char text[NR_JSON_FIELDS][FIELD_LEN], unit[FIELD_LEN];
+	char message[sizeof("MESSAGE=") + RECORD_LEN] = "MESSAGE=";
+	const char *name = unit_of(traced->cgroup);
+	struct entry entry = { .number = 0 };
+
+	record_line(&traced->record, message + strlen(message));
+	add_text(&entry, message);
+	add_text(&entry, "PRIORITY=6");
+	add_text(&entry, CONNECTION);
+	for (int field = 0; field < NR_JSON_FIELDS; field++)
+		if (fields & traced->known & 1U << field)
+			add(&entry, text[field], put_field(text[field], traced, field));
+	if (name) {
+		snprintf(unit, sizeof(unit), "OBJECT_SYSTEMD_UNIT=%s", name);
+		add_text(&entry, unit);
+	}
+	return send_entry(&entry);
+}
+
+/**
+ * journal_loss() - write to the journal what was lost
+ * @loss: what was lost
+ *
+ * Return: false, with errno, if journald does not take it now.
+ */
+bool journal_loss(const struct loss *loss)
+{
+	char message[512], count[64], reason[256];
+	struct entry entry = { .number = 0 };
+
+	strcpy(message, "MESSAGE=");
+	loss_text(loss, message + strlen(message), sizeof(message) - strlen(message));
+	snprintf(count, sizeof(count), FIELD "COUNT=%llu", loss->count);
+	snprintf(reason, sizeof(reason), FIELD "REASON=%s", loss->reason);
+	add_text(&entry, message);
+	add_text(&entry, "PRIORITY=4");
+	add_text(&entry, NOTE);
+	add_text(&entry, FIELD "EVENT=lost");
+	add_text(&entry, count);
+	add_text(&entry, reason);
+	return send_entry(&entry);
+}
+
+/**
+ * journal_gap() - write to the journal when the module was not loaded
+ * @nsec: end of this time in nanoseconds since the epoch
+ * @since: its begin
+ *
+ * Return: false, with errno, if journald does not take it now.
+ */
+bool journal_gap(unsigned long long nsec, unsigned long long since)
+{
+	char message[256] = "MESSAGE=", end[64] = FIELD "TIME=", begin[64] = FIELD "SINCE=";
+	struct entry entry = { .number = 0 };
+
+	gap_text(nsec, since, message + strlen(message), sizeof(message) - strlen(message));
+	json_time(nsec, 9, end + strlen(end));
+	json_time(since, 9, begin + strlen(begin));
+	add_text(&entry, message);
+	add_text(&entry, "PRIORITY=4");
+	add_text(&entry, NOTE);
+	add_text(&entry, FIELD "EVENT=gap");
+	add_text(&entry, end);
+	add_text(&entry, begin);
+	return send_entry(&entry);
+}

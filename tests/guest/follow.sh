@@ -1,0 +1,281 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
+#
+# follow.sh KO - follow shows the connections of the trace event, and what was recorded before
+#
+# where: tracers
+# on: trixie
+# payload: tools-deb module sequence connect
+# arguments: /payload/tcp-connect-logger.ko
+
+# shellcheck source=tests/rig/lib.sh
+. /payload/lib.sh
+
+ko=$1
+instances=$tracing/instances
+logs=/var/log/tcp-connect-logger
+says="tcp-connect-logger:"
+
+# starts NAME OPTION...: start follow. /tmp/NAME gets its output, and /tmp/NAME.err its errors.
+starts() {
+	name=$1
+	shift
+	tcp-connect-logger follow "$@" >"/tmp/$name" 2>"/tmp/$name.err" &
+	eval "$name=$!"
+	await 60 waits $!
+}
+
+# ends NAME
+ends() {
+	eval "follower=\$$1"
+	status=0
+	kill "$follower"
+	wait "$follower" || status=$?
+	equals "$1: SIGTERM ends it" 0 $status
+}
+
+# lines NAME NUMBER: true if there are at least so many lines
+lines() {
+	[ "$(wc -l <"/tmp/$1")" -ge "$2" ]
+}
+
+# shows NAME OPTION...: print what follow shows until it ends; /tmp/NAME.err gets its errors
+shows() {
+	name=$1
+	shift
+	timeout 60 tcp-connect-logger follow "$@" 2>"/tmp/$name.err"
+}
+
+
+# makes NAME UID ADDRESS PORT: make connection number N, and set $pid_N and $line_N
+makes() {
+	connection -n "$1" -u "$2" blocking "$3" "$4"
+	line=$(record "$pid" "$2" "$1" "$3" "$4")
+	number=$((number + 1))
+	eval "pid_$number=$pid line_$number='${line#<6>tcp_connect_logger: }'"
+}
+
+series() {
+	number=0
+	makes alpha 0 127.0.0.1 9
+	makes 'be\x20ta' 33 198.51.100.1 443
+	makes gamma 0 2001:db8::1 443
+	makes '\x0a\xc3\xa9\x5cx\xff' 12345 ::1 9
+}
+
+# those NUMBER...: print these connections of the series as follow writes them to a pipe
+those() {
+	for one in "$@"; do
+		eval "echo \"TIME \$line_$one\""
+	done
+}
+
+timeless() {
+	sed 's/^20[0-9-]*T[0-9:]*\.[0-9]\{9\}Z /TIME /' "$@"
+}
+
+# ---- The trace event
+
+live() {
+	starts all
+	equals "it says what it shows" "$says showing the connections of the trace event" "$(cat /tmp/all.err)"
+	starts json --json
+	starts filtered --port 443 --not-net 198.51.100.0/24
+	starts not --not-comm 'be*' --not-user 12345 --not-port 443
+	starts bracket --comm '[b]e ta'
+	starts cgroup --cgroup /rig-follow
+	starts logged --log
+	equals "--log: it says what it shows" "$says showing what is logged, from the journal
+$says logging is off; to switch it on: tcp-connect-logger enable" "$(cat /tmp/logged.err)"
+	equals "each has a trace instance of its own" 6 "$(ls $instances | grep -c '^tcp-connect-logger-[0-9]*$')"
+	# shellcheck disable=SC2154 # eval
+	equals "the kernel filters" \
+		'(dport == 443) && ((family != 2 || daddr < 0xc6336400 || daddr > 0xc63364ff))' \
+		"$(cat $instances/tcp-connect-logger-"$filtered"/events/tcp_connect_logger/tcp_connect/filter)"
+	series
+	for one in "all 4" "json 4" "filtered 1" "not 1" "bracket 1"; do
+		# shellcheck disable=SC2086 # words
+		await 60 lines $one
+	done
+	(
+		echo 0 >$cgroups/rig-follow/cgroup.procs
+		exec /payload/connect -n delta blocking 127.0.0.1 9 >/dev/null
+	)
+	await 60 lines cgroup 1
+	await 60 lines all 5
+	equals "it shows all connections, although logging is off" "$(those 1 2 3 4)" "$(head -n 4 /tmp/all | timeless)"
+	equals "filters" "$(those 3)" "$(timeless /tmp/filtered)"
+	equals "negated filters" "$(those 1)" "$(head -n 1 /tmp/not | timeless)"
+	equals "a filter that the kernel lacks" "$(those 2)" "$(timeless /tmp/bracket)"
+	matches "cgroup: only this one" "TIME pid=[1-9]* uid=0 comm=delta -> 127.0.0.1:9" "$(timeless /tmp/cgroup)"
+	# shellcheck disable=SC2154 # eval
+	equals "--json" "{\"pid\":$pid_1,\"uid\":0,\"user\":\"root\",\"comm\":\"alpha\",\"family\":\"AF_INET\",\"daddr\":\"127.0.0.1\",\"dport\":9,\"ret\":0}
+{\"pid\":$pid_2,\"uid\":33,\"user\":\"www-data\",\"comm\":\"be ta\",\"family\":\"AF_INET\",\"daddr\":\"198.51.100.1\",\"dport\":443,\"ret\":-101}
+{\"pid\":$pid_3,\"uid\":0,\"user\":\"root\",\"comm\":\"gamma\",\"family\":\"AF_INET6\",\"daddr\":\"2001:db8::1\",\"dport\":443,\"ret\":-101}
+{\"pid\":$pid_4,\"uid\":12345,\"user\":null,\"comm\":\"\\né\\\\x�\",\"family\":\"AF_INET6\",\"daddr\":\"::1\",\"dport\":9,\"ret\":0}" \
+		"$(head -n 4 /tmp/json | jq -c 'del(.time, .netns, .cgroup, .cookie)')"
+	equals "--json: the other members" "number number number" \
+		"$(head -n 1 /tmp/json | jq -r '(.netns, .cgroup, .cookie) | type' | xargs)"
+	equals "--log shows nothing, because logging is off" "" "$(cat /tmp/logged)"
+	for one in json filtered not bracket cgroup logged; do
+		ends $one
+	done
+	fails "a cgroup, in the log" timeout 60 tcp-connect-logger follow --log --cgroup /
+	equals "a cgroup, in the log: it says so" \
+		"$says the log does not have the cgroup, and the trace event cannot be used; see: tcp-connect-logger status" \
+		"$output"
+}
+
+# killed: the next follow removes the trace instance of one that was killed
+killed() {
+	starts dead
+	# shellcheck disable=SC2154 # eval
+	kill -KILL "$dead"
+	wait "$dead" 2>/dev/null
+	equals "killed: its trace instance stays" "$instances/tcp-connect-logger-$dead" "$(ls -d "$instances/tcp-connect-logger-$dead")"
+	starts next
+	equals "killed: the next one removes it" "" "$(ls -d "$instances/tcp-connect-logger-$dead" 2>/dev/null)"
+	ends next
+}
+
+# reloaded: it lets go of the event when the module is unloaded, and goes on afterwards
+reloaded() {
+	starts gap --json
+	connection -n before blocking 127.0.0.1 9
+	succeeds "unload: follow does not prevent it" tcp-connect-logger unload
+	nothing_left unload
+	load "$ko"
+	load_event "$ko"
+	# shellcheck disable=SC2154 # eval
+	await 60 test -e "$instances/tcp-connect-logger-$gap"
+	# shellcheck disable=SC2154 # eval
+	await 60 waits "$gap"
+	connection -n after blocking 127.0.0.1 9
+	await 60 lines gap 3
+	await 60 grep -q comm=after /tmp/all
+	equals "it shows what came before, the gap, and what comes after" "before gap after" \
+		"$(jq -r '.comm // .event' /tmp/gap | xargs)"
+	matches "it shows the gap as text, too" \
+		"*$says the module was unloaded, so nothing was seen from 20*Z to 20*Z" "$(cat /tmp/all.err)"
+	ends gap
+	ends all
+	equals "nothing stays in the kernel" "" "$(ls $instances)"
+}
+
+# overflow: more than its buffer holds
+overflow() {
+	starts full --buffer 1 --json
+	# shellcheck disable=SC2154 # eval
+	kill -STOP "$full"
+	/payload/sequence 0 30000
+	kill -CONT "$full"
+	await 60 grep -q lost /tmp/full
+	await 60 waits "$full"
+	equals "overflow: each connection is shown or counted" 30000 \
+		"$(jq -n 'reduce inputs as $one (0; if $one.event == "lost" then . + $one.count else . + 1 end)' /tmp/full)"
+	ends full
+}
+
+# ---- What was recorded
+
+# recorded FILE COMM SECONDS: add a record of an earlier time
+recorded() {
+	printf '{"time":"%s.000000042Z","pid":1,"uid":0,"comm":"%s","family":"AF_INET","daddr":"192.0.2.1","dport":80,"ret":0,"netns":1,"cgroup":1,"cookie":1}\n' \
+		"$(date -u -d "@$3" +%Y-%m-%dT%H:%M:%S)" "$2" >>$logs/"$1"
+}
+
+history() {
+	exits "nothing was recorded" 1 tcp-connect-logger follow --lines 3
+	equals "nothing was recorded: it says so" \
+		"$says nothing has been recorded in $logs: see tcp-connect-logger-record.service" "$output"
+	mkdir -m 750 $logs
+	# The files' times are those of their last lines.
+	hour=$(($(date +%s) / 3600 * 3600 - 7200))
+	old=connections-$(date -u -d "@$((hour + 10))" +%Y-%m-%dT%H:%M:%S).000000000Z.json
+	recorded "$old" one $hour
+	recorded "$old" two $((hour + 10))
+	touch -d "@$((hour + 10))" $logs/"$old"
+	recorded connections.json three $((hour + 3600))
+	printf '{"time":"torn\n' >>$logs/connections.json
+	printf '{"time":"%s","event":"lost","count":5,"reason":"the buffer was full"}\n' \
+		"$(date -u -d "@$((hour + 3601))" +%Y-%m-%dT%H:%M:%SZ)" >>$logs/connections.json
+	recorded connections.json four $((hour + 3602))
+
+	equals "--until ends it: all that was recorded" "one two three four" \
+		"$(shows all --until now | sed 's/.*comm=\([a-z]*\) .*/\1/' | xargs)"
+	equals "--until: the times have nanoseconds, and are those of the connections" \
+		"$(date -u -d "@$hour" +%Y-%m-%dT%H:%M:%S).000000042Z pid=1 uid=0 comm=one -> 192.0.2.1:80" \
+		"$(shows all --until now | head -n 1)"
+	equals "what was lost is shown, and a damaged line is reported" \
+		"$says a damaged line in $logs is not shown
+$says $(date -u -d "@$((hour + 3601))" +%Y-%m-%dT%H:%M:%S).000000000Z: 5 connections were lost: the buffer was full" \
+		"$(cat /tmp/all.err)"
+	equals "--since: not what is earlier" "two three four" \
+		"$(shows all --since "$(date -d "@$((hour + 1))" '+%Y-%m-%d %H:%M:%S')" --until now | sed 's/.*comm=\([a-z]*\) .*/\1/' | xargs)"
+	equals "--until: not what is later" "one two" \
+		"$(shows all --until "@$((hour + 20))" | sed 's/.*comm=\([a-z]*\) .*/\1/' | xargs)"
+	equals "-n: the last ones" "three four" \
+		"$(shows all -n 2 --until now | sed 's/.*comm=\([a-z]*\) .*/\1/' | xargs)"
+	equals "-n: more than there are" "one two three four" \
+		"$(shows all -n 9 --until now | sed 's/.*comm=\([a-z]*\) .*/\1/' | xargs)"
+	equals "-n counts what the filters select" two \
+		"$(shows all -n 1 --comm 't[!h]*' --until now | sed 's/.*comm=\([a-z]*\) .*/\1/' | xargs)"
+	equals "--json: with what was lost" "one two three lost four" \
+		"$(shows all --json --until now | jq -r '.comm // .event' | xargs)"
+
+	starts live -n 1
+	connection -n five blocking 127.0.0.1 9
+	await 60 lines live 2
+	equals "after what was recorded, it goes live" "four five" "$(sed 's/.*comm=\([a-z]*\) .*/\1/' /tmp/live | xargs)"
+	ends live
+
+	for wrong in "--since tomorrow-ish" "--until 25:00" "--lines x" "-n" "--since now --until -1h" "--log -n 3"; do
+		# shellcheck disable=SC2086 # words
+		exits "follow $wrong" 2 tcp-connect-logger follow $wrong
+	done
+	# shellcheck disable=SC2086 # words
+	exits "not root" 4 $as_nobody tcp-connect-logger follow -n 1
+	equals "not root: it says so" "$says only root can read the files in $logs: try sudo" "$output"
+}
+
+# while_recording: with a recorder, what was recorded and what comes are one sequence
+while_recording() {
+	tcp-connect-logger record --file-size 1 --total-size 64 2>/tmp/recorder.err &
+	recorder=$!
+	await 60 grep -q 1 $instances/tcp-connect-logger-record/events/tcp_connect_logger/tcp_connect/enable
+	/payload/sequence 0 100
+	await 60 grep -q -F 198.18.0.99 $logs/connections.json
+	starts both --since "@$hour" --net 198.18.0.0/15
+	await 60 lines both 100
+	/payload/sequence 100 20000
+	await 60 lines both 20000
+	equals "with a recorder: nothing is lost or repeated, whatever files it takes" "$(awk 'BEGIN {
+			for (i = 0; i < 20000; i++)
+				printf "198.18.%d.%d:9\n", i / 256, i % 256
+		}' | cksum)" "$(sed 's/.* -> //' /tmp/both | cksum)"
+	equals "with a recorder: there are several files" 1 $(($(ls $logs | wc -l) > 3))
+	kill $recorder
+	wait $recorder
+	await 60 grep -q 'the recorder has ended' /tmp/both.err
+	ends both
+	rmdir $instances/tcp-connect-logger-record
+}
+
+unpack tcp-connect-logger
+mkdir $cgroups/rig-follow
+load "$ko"
+fails "without the event, there is no trace instance" ls -d $instances/tcp-connect-logger-*
+starts early
+equals "without the event: what is logged" "$says showing what is logged, from the journal
+$says logging is off; to switch it on: tcp-connect-logger enable" "$(cat /tmp/early.err)"
+ends early
+load_event "$ko"
+live
+killed
+reloaded
+overflow
+history
+while_recording
+unload tcp_connect_logger
+echo end
