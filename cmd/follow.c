@@ -256,7 +256,8 @@ static unsigned long long parse_time(const char *text)
 	unsigned long long nsec;
 
 	if (!when_parse_user(text, clock_nsec(CLOCK_REALTIME), &nsec))
-		die(EXIT_USAGE, "a time is, for example, 2026-12-01 08:30, 08:30:15, yesterday or -2h, not %s",
+		die(EXIT_USAGE,
+		    "a time is, for example, 2026-12-01 08:30, 08:30:15, yesterday or -2h, not %s",
 		    text);
 	settings.history = true;
 	return nsec;
@@ -334,7 +335,8 @@ int do_follow(int argc, char **argv)
 	while ((option = next_option(argc, argv, options, usage)) != -1)
 		apply(option, optarg);
 	if (settings.log && settings.history)
-		die(EXIT_USAGE, "--lines, --since and --until show what was recorded, and not the log: omit --log and --kmsg");
+		die(EXIT_USAGE,
+		    "--lines, --since and --until show what was recorded, and not the log: omit --log and --kmsg");
 	if (settings.since > settings.until)
 		die(EXIT_USAGE, "--since is later than --until");
 	/* JSON is UTF-8 in every locale. */

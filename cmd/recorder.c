@@ -31,8 +31,8 @@
 #include "text.h"
 #include "verbs.h"
 
-#define RUN		"/run/" NAME
-#define PROGRESS	RUN "/record"
+#define RUN		"/run/" NAME "-record"
+#define PROGRESS	RUN "/progress"
 #define CONFIG		"/etc/" NAME "/record.conf"
 
 static const char usage[] =

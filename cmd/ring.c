@@ -5,9 +5,9 @@
  * Documentation/trace/ftrace.rst). Each CPU has a buffer. The records of all CPUs are merged by
  * time.
  *
- * The kernel wakes us if half of a buffer is full, and for the first record after a pause.
- * Otherwise we look twice a second, because waking us for each record would cost more than the
- * record.
+ * The kernel wakes us for the first record after a pause. Then we look twice a second, because
+ * waking us for each record would cost more than the record. Meanwhile, the kernel wakes us only if
+ * half of a buffer is full, which is what buffer_percent has by default.
  */
 #include <errno.h>
 #include <event-parse.h>
@@ -68,9 +68,8 @@ struct cpu {
  * @offset: what to add to a time stamp for the time since the epoch
  * @page_size: size of a page, with its header
  * @pages: how many pages the buffer of a CPU has
- * @fds: to wait for all CPUs
- * @percent: the file buffer_percent
- * @watermark: what is in that file
+ * @first: to wait for the first record of any CPU, also of one that is not online yet
+ * @fds: to wait until half of a CPU's buffer is full
  * @busy: a record has been found since ring_begin()
  * @filter: the kernel's filter, or NULL
  * @crowded: when half of a buffer was last full, by CLOCK_BOOTTIME, or 0
@@ -85,8 +84,7 @@ struct ring {
 	struct cpu *current;
 	unsigned long long until, limit, offset;
 	size_t page_size, pages;
-	struct pollfd *fds;
-	int percent, watermark;
+	struct pollfd first, *fds;
 	const char *filter;
 	unsigned long long crowded;
 	bool busy, lacks, counting;
@@ -157,8 +155,11 @@ static void read_format(struct ring *ring)
 /* What the kernel must do with the instance. It keeps the records in it if this has not changed. */
 static void configure(struct ring *ring, size_t size, const char *filter)
 {
-	/* Each CPU has one page more, which is being read. Each page has a header (header_page). */
-	size_t pages = size / ring->nr_cpus / ring->page_size;
+	/*
+	 * A CPU that is not online has no buffer. Each buffer has one page more, which is being
+	 * read. Each page has a header (header_page).
+	 */
+	size_t pages = size / sysconf(_SC_NPROCESSORS_ONLN) / ring->page_size;
 	char *clock = tracefs_get_clock(ring->instance);
 	long long before = 0;
 	unsigned long kib;
@@ -197,7 +198,6 @@ static void open_cpu(struct ring *ring, int number)
 	ring->fds = reallocarray(ring->fds, ring->nr_cpus + 1, sizeof(*ring->fds));
 	if (!ring->cpus || !ring->fds)
 		die_errno("cannot open the buffers");
-	/* epoll would ask the kernel only once, so it would miss changes of buffer_percent. */
 	ring->fds[ring->nr_cpus] = (struct pollfd){ .fd = fd, .events = POLLIN };
 	cpu = &ring->cpus[ring->nr_cpus++];
 	*cpu = (struct cpu){ .number = number, .fd = fd, .page = malloc(ring->page_size),
@@ -224,12 +224,13 @@ struct ring *ring_open(struct tracefs_instance *instance, size_t size, const cha
 	if (!ring)
 		die_errno("cannot open the buffers");
 	ring->page_size = sysconf(_SC_PAGESIZE);
-	ring->watermark = -1;
 	read_format(ring);
 	ring->instance = instance;
 	ring->filter = filter;
-	ring->percent = tracefs_instance_file_open(ring->instance, "buffer_percent", O_WRONLY);
-	if (ring->percent < 0)
+	ring->first.fd = tracefs_instance_file_open(ring->instance, "trace_pipe",
+						    O_RDONLY | O_NONBLOCK);
+	ring->first.events = POLLIN;
+	if (ring->first.fd < 0)
 		die_errno("cannot wait for the buffers");
 	for (int cpu = 0; cpu < sysconf(_SC_NPROCESSORS_CONF); cpu++)
 		open_cpu(ring, cpu);
@@ -426,18 +427,6 @@ struct ring_totals ring_totals(const struct ring *ring)
 
 /* ---- Wait ---- */
 
-/* When the kernel wakes us: 0 for the first record, or at this percentage of a buffer */
-static void set_watermark(struct ring *ring, int percent)
-{
-	char text[16];
-
-	if (percent == ring->watermark)
-		return;
-	if (pwrite(ring->percent, text, sprintf(text, "%d", percent), 0) < 0)
-		die_errno("cannot set buffer_percent");
-	ring->watermark = percent;
-}
-
 /* While the buffers fill up, let the kernel count the connections of each process. */
 static void watch_crowd(struct ring *ring)
 {
@@ -478,11 +467,19 @@ bool ring_busiest(struct ring *ring, struct busiest *busiest)
  */
 bool ring_wait(struct ring *ring, int timeout)
 {
+	bool goes_on;
+
 	watch_crowd(ring);
-	set_watermark(ring, ring->busy ? 50 : 0);
-	if (ring->busy && (timeout < 0 || timeout > INTERVAL))
+	if (!ring->busy)
+		return io_wait(&ring->first, 1, timeout);
+	if (timeout < 0 || timeout > INTERVAL)
 		timeout = INTERVAL;
-	return io_wait(ring->fds, ring->nr_cpus, timeout);
+	goes_on = io_wait(ring->fds, ring->nr_cpus, timeout);
+	/* A CPU that has never been online has no buffer (ring_buffer_poll_wait()). */
+	for (int i = 0; i < ring->nr_cpus; i++)
+		if (ring->fds[i].revents & POLLERR)
+			ring->fds[i].fd = -1;
+	return goes_on;
 }
 
 /* ---- Close ---- */
@@ -508,7 +505,7 @@ void ring_close(struct ring *ring)
 		kbuffer_free(ring->cpus[i].kbuffer);
 		free(ring->cpus[i].page);
 	}
-	close(ring->percent);
+	close(ring->first.fd);
 	free(ring->cpus);
 	free(ring->fds);
 	free(ring);

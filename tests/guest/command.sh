@@ -32,7 +32,7 @@ usage() {
 	exits "usage: --version" 0 tcp-connect-logger --version
 	equals "usage: --version prints the version" "tcp-connect-logger $version" "$output"
 	exits "usage: --help" 0 tcp-connect-logger --help
-	for command in status enable disable load unload reload follow top --json --prometheus --timeout --fallback --version; do
+	for command in status enable disable load unload reload follow record top --json --prometheus --timeout --fallback --version; do
 		matches "usage: --help lists $command" "*$command*" "$output"
 		matches "usage: the man page describes $command" "*$command*" \
 			"$(zcat /usr/share/man/man8/tcp-connect-logger.8.gz | sed 's/\\-/-/g')"
@@ -48,7 +48,7 @@ offers() {
 }
 
 completion() {
-	equals "completion: it offers all commands" "status enable disable load unload reload follow top --help --version" "$(offers '')"
+	equals "completion: it offers all commands" "status enable disable load unload reload follow record top --help --version" "$(offers '')"
 	equals "completion: it completes a command" "load" "$(offers l)"
 	equals "completion: it offers the options of status" "--json --prometheus" "$(offers status '')"
 	equals "completion: it offers the options of reload" "--timeout --fallback" "$(offers reload '')"

@@ -97,7 +97,7 @@ nothing_left "documents, how to remove it by hand"
 words_of() {
 	"$@" --help | grep -o -E -e '--[a-z]+|^  [a-z]+' | sort -u
 }
-for command in "" follow top; do
+for command in "" follow record top; do
 	# shellcheck disable=SC2086 # perhaps none
 	for word in $(words_of tcp-connect-logger $command); do
 		succeeds "man page: has $word of ${command:-the command}" \

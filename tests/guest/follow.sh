@@ -28,8 +28,9 @@ starts() {
 
 # ends NAME
 ends() {
-	eval "follower=\$$1"
 	status=0
+	eval "follower=\$$1"
+	# shellcheck disable=SC2154 # eval
 	kill "$follower"
 	wait "$follower" || status=$?
 	equals "$1: SIGTERM ends it" 0 $status
@@ -88,7 +89,8 @@ live() {
 	starts logged --log
 	equals "--log: it says what it shows" "$says showing what is logged, from the journal
 $says logging is off; to switch it on: tcp-connect-logger enable" "$(cat /tmp/logged.err)"
-	equals "each has a trace instance of its own" 6 "$(ls $instances | grep -c '^tcp-connect-logger-[0-9]*$')"
+	equals "each has a trace instance of its own" 6 \
+		"$(find $instances -maxdepth 1 -name 'tcp-connect-logger-[0-9]*' | wc -l)"
 	# shellcheck disable=SC2154 # eval
 	equals "the kernel filters" \
 		'(dport == 443) && ((family != 2 || daddr < 0xc6336400 || daddr > 0xc63364ff))' \
@@ -123,7 +125,7 @@ $says logging is off; to switch it on: tcp-connect-logger enable" "$(cat /tmp/lo
 	done
 	fails "a cgroup, in the log" timeout 60 tcp-connect-logger follow --log --cgroup /
 	equals "a cgroup, in the log: it says so" \
-		"$says the log does not have the cgroup, and the trace event cannot be used; see: tcp-connect-logger status" \
+		"$says the log has no cgroups: --cgroup and --not-cgroup need the trace event" \
 		"$output"
 }
 
@@ -161,6 +163,28 @@ reloaded() {
 	ends gap
 	ends all
 	equals "nothing stays in the kernel" "" "$(ls $instances)"
+}
+
+# top_reloaded: top lets go of the event, too, and keeps its counts
+top_reloaded() {
+	tcp-connect-logger top --json --interval 1 --comm counted >/tmp/top 2>/tmp/top.err &
+	top=$!
+	await 60 grep -q '"connections":0' /tmp/top
+	equals "top: it says what it counts" "$says counting the connections of the trace event" "$(cat /tmp/top.err)"
+	connection -n counted blocking 127.0.0.1 9
+	await 60 grep -q '"connections":1' /tmp/top
+	succeeds "unload: top does not prevent it" tcp-connect-logger unload
+	load "$ko"
+	load_event "$ko"
+	await 60 test -e "$instances/tcp-connect-logger-$top"
+	await 60 grep -q comm,daddr "$instances/tcp-connect-logger-$top/events/tcp_connect_logger/tcp_connect/trigger"
+	connection -n counted blocking 127.0.0.1 9
+	await 60 grep -q '"connections":2' /tmp/top
+	equals "top: it adds to the counts from before" '{"comm":"counted","daddr":"127.0.0.1","dport":9,"count":2}' \
+		"$(tail -n 1 /tmp/top | jq -c '.rows[] | {comm, daddr, dport, count}')"
+	kill $top
+	wait $top
+	equals "top: SIGTERM ends it" 0 $?
 }
 
 # overflow: more than its buffer holds
@@ -254,12 +278,24 @@ while_recording() {
 			for (i = 0; i < 20000; i++)
 				printf "198.18.%d.%d:9\n", i / 256, i % 256
 		}' | cksum)" "$(sed 's/.* -> //' /tmp/both | cksum)"
-	equals "with a recorder: there are several files" 1 $(($(ls $logs | wc -l) > 3))
+	equals "with a recorder: there are several files" 1 $(($(find $logs -name "*.json" | wc -l) > 3))
 	kill $recorder
 	wait $recorder
 	await 60 grep -q 'the recorder has ended' /tmp/both.err
 	ends both
 	rmdir $instances/tcp-connect-logger-record
+}
+
+# lockdown: the kernel forbids the use of tracefs, until the next boot
+lockdown() {
+	echo confidentiality >/sys/kernel/security/lockdown
+	starts locked
+	equals "lockdown: it shows what is logged" "$says showing what is logged, from the journal
+$says logging is off; to switch it on: tcp-connect-logger enable" "$(cat /tmp/locked.err)"
+	ends locked
+	tcp-connect-logger top --count 1 --interval 1 >/tmp/top 2>/tmp/top.err
+	equals "lockdown: top counts what is logged" "$says counting what is logged, from the journal
+$says logging is off; to switch it on: tcp-connect-logger enable" "$(cat /tmp/top.err)"
 }
 
 unpack tcp-connect-logger
@@ -274,8 +310,10 @@ load_event "$ko"
 live
 killed
 reloaded
+top_reloaded
 overflow
 history
 while_recording
+lockdown
 unload tcp_connect_logger
 echo end

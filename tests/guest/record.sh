@@ -45,9 +45,9 @@ killed() {
 	wait $recorder 2>/dev/null
 }
 
-# objects: print what is stored, in the order of the files' names
+# objects: print what is stored, in the order of the files' names. A kill may leave a part of a line.
 objects() {
-	cat $logs/connections-*.json $current 2>/dev/null
+	cat $logs/connections-*.json $current 2>/dev/null | grep '}$'
 }
 
 # stored NUMBER: true if there are at least so many lines
@@ -443,6 +443,20 @@ service() {
 	equals "service: it has not failed" "" "$(systemctl --failed --plain --no-legend)"
 }
 
+# purged: the package is removed while the service runs, and then purged
+purged() {
+	dpkg --configure --force-depends tcp-connect-logger >/dev/null 2>&1
+	systemctl start $service
+	recorder=$(systemctl show -P MainPID $service)
+	await 60 records
+	succeeds "remove" dpkg --remove --force-depends tcp-connect-logger
+	equals "remove: the service has ended, and its buffers are gone" "" \
+		"$(pgrep -f 'tcp-connect-logger record'; ls -d $instance 2>/dev/null)"
+	succeeds "remove: what was recorded stays" test -s $current
+	succeeds "purge" dpkg --purge --force-depends tcp-connect-logger
+	equals "purge: nothing stays" "" "$(ls -d $logs /etc/tcp-connect-logger 2>/dev/null)"
+}
+
 cpus=$(nproc)
 [ -d $logs ] || mkdir -m 750 $logs
 unpack tcp-connect-logger
@@ -459,5 +473,6 @@ rotation
 reload
 to_journal
 service
+purged
 unload tcp_connect_logger
 echo end

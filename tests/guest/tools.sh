@@ -45,9 +45,9 @@ lines() {
 	[ "$(wc -l <"/tmp/$1")" -ge "$2" ]
 }
 
-# errors NAME: print the messages of follow, without the one that says what it shows
+# errors NAME: print the messages of a command, without the one that says what it shows
 errors() {
-	sed '/^tcp-connect-logger: showing what is logged, from /d' "/tmp/$1.err"
+	sed '/^tcp-connect-logger: showing /d; /^tcp-connect-logger: counting /d' "/tmp/$1.err"
 }
 
 # Mask the time of each line
@@ -255,7 +255,7 @@ usage() {
 		"follow --net ::1/129" "follow --net 1.2.3.4/" "follow --net ::ffff:192.0.2.0/120" \
 		"follow --comm abcdefghijklmnop" "follow --pid 0" "follow --nonsense=x" "top x" "top --interval 0" "top --count x" \
 		"top --count 99999" "top --group x" "top --sort x" "top --limit 0" "top --port x" "top --cgroup no-such" \
-		"top --kmsg --cgroup /" "top --kmsg --not-cgroup /" "follow --cgroup /"; do
+		"top --kmsg --cgroup /" "top --kmsg --not-cgroup /" "follow --log --cgroup /"; do
 		# shellcheck disable=SC2086 # words
 		exits "'$wrong' is wrong usage" 2 tcp-connect-logger $wrong
 		matches "'$wrong' prints an error message" "tcp-connect-logger: *" "$output"
@@ -614,7 +614,7 @@ $(row gamma AF_INET6 2001:db8::2 443 1)" "$(object six)"
 			"$output"
 	esac
 	for one in $tops; do
-		equals "$top, $one: prints no errors" "" "$(cat "/tmp/$one.err")"
+		equals "$top, $one: prints no errors" "" "$(errors "$one")"
 		ends "$one" INT "$top, $one"
 	done
 	rmdir $cgroups/rig
@@ -640,7 +640,7 @@ sorts() {
 flat_out() {
 	echo 0 >$switch
 	starts flat tcp-connect-logger top --interval 5
-	equals "top, flat out: it does not warn that logging is off" "" "$(cat /tmp/flat.err)"
+	equals "top, flat out: it does not warn that logging is off" "" "$(errors flat)"
 	/payload/cost -n 99950 connect 198.51.100.1 9 >/dev/null
 	await 120 shows flat 100000
 	ends flat INT "top, flat out"
