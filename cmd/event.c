@@ -15,8 +15,8 @@
 
 #include "command.h"
 #include "event.h"
+#include "progress.h"
 #include "record.h"
-#include "recorder.h"
 
 #define TRACING	"/sys/kernel/tracing"
 #define EVENT	"events/" MODULE "/tcp_connect"
@@ -219,7 +219,7 @@ static void remove_buffers(void)
 bool event_ask_readers(void)
 {
 	struct names instances = list_directory(TRACING "/instances");
-	pid_t recorder = recorder_process();
+	pid_t recorder = progress_recorder();
 	bool asked = false;
 
 	for (size_t i = 0; i < instances.count; i++)

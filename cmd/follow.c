@@ -17,7 +17,7 @@
 #include "instance.h"
 #include "io.h"
 #include "print.h"
-#include "recorder.h"
+#include "progress.h"
 #include "ring.h"
 #include "source.h"
 #include "store.h"
@@ -154,7 +154,7 @@ static int time_left(void)
 /* While the recorder runs, all connections that it records come from its files. */
 static void follow_files(struct history *history)
 {
-	pid_t recorder = recorder_process();
+	pid_t recorder = progress_recorder();
 	int left;
 
 	while (show_history(history)) {
@@ -164,9 +164,9 @@ static void follow_files(struct history *history)
 		/* What the recorder still has is in the file a second later. */
 		if (!history_wait(history, left < 0 || left > 5000 ? 5000 : left))
 			return;
-		if (recorder && !recorder_process())
+		if (recorder && !progress_recorder())
 			pr_err("the recorder has ended; nothing is shown until it runs again");
-		recorder = recorder_process();
+		recorder = progress_recorder();
 	}
 }
 
@@ -349,7 +349,7 @@ int do_follow(int argc, char **argv)
 	if (settings.history)
 		history = open_history();
 	print_heading(settings.form);
-	if (history && (recorder_process() || !time_left())) {
+	if (history && (progress_recorder() || !time_left())) {
 		follow_files(history);
 	} else if (!settings.log && event_exists()) {
 		pr_err("showing the connections of the trace event");

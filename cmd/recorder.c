@@ -8,14 +8,11 @@
  * killed is counted: the kernel knows how much was read, and a file in /run how much was written.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -25,15 +22,13 @@
 #include "journal.h"
 #include "json.h"
 #include "print.h"
-#include "recorder.h"
+#include "progress.h"
 #include "ring.h"
 #include "store.h"
 #include "text.h"
 #include "verbs.h"
 
-#define RUN		"/run/" NAME "-record"
-#define PROGRESS	RUN "/progress"
-#define CONFIG		"/etc/" NAME "/record.conf"
+#define CONFIG	"/etc/" NAME "/record.conf"
 
 static const char usage[] =
 	"usage: tcp-connect-logger record [OPTION...]\n"
@@ -56,70 +51,11 @@ static const char usage[] =
 	"\n"
 	"  --help, -h          show this help\n";
 
-/* ---- What has been done ---- */
-
-/**
- * struct progress - what has been done with the records of the trace instance
- * @mark: what has been written to files
- * @sent: how many records the journal has taken
- * @skipped: how many records were not wanted, though the kernel had let them through
- * @read: the kernel's count of read records when the recorder began with the instance
- * @done: the sum of the first three then
- * @lost: the kernel's count of lost records, as far as it has been reported
- *
- * It is in /run, because it is about an instance that is gone after a boot. The kernel's counts and
- * these show the next recorder what a killed one had read and not written.
- */
-struct progress {
-	struct store_mark mark;
-	unsigned long long sent, skipped, read, done, lost;
-};
-
 static struct progress *progress;
 
 static unsigned long long done(void)
 {
 	return store_written(&progress->mark) + progress->sent + progress->skipped;
-}
-
-/**
- * recorder_process() - find the recorder
- *
- * Return: its process ID, or 0 if there is none.
- */
-pid_t recorder_process(void)
-{
-	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int fd = open(PROGRESS, O_RDWR | O_CLOEXEC);
-	bool known = fd >= 0 && !fcntl(fd, F_GETLK, &whole) && whole.l_type != F_UNLCK;
-
-	if (fd >= 0)
-		close(fd);
-	return known ? whole.l_pid : 0;
-}
-
-/* There is only one recorder, because all of them would read the same instance. */
-static void open_progress(void)
-{
-	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int fd;
-
-	if (mkdir(RUN, 0755) && errno != EEXIST)
-		die_errno("cannot create " RUN);
-	fd = open(PROGRESS, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		die_errno("cannot open " PROGRESS);
-	if (fcntl(fd, F_SETLK, &whole)) {
-		pid_t other = recorder_process();
-
-		die(EXIT_FAILED, "another recorder, process %d, is running.", other);
-	}
-	if (ftruncate(fd, sizeof(*progress)))
-		die_errno("cannot write " PROGRESS);
-	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (progress == MAP_FAILED)
-		die_errno("cannot map " PROGRESS);
-	/* Keep the file open: closing it would release the lock. */
 }
 
 /* ---- Output ---- */
@@ -142,14 +78,15 @@ static bool check_journal(bool taken)
 /* Returns false if the output is stuck. */
 static bool put_record(const struct traced *traced)
 {
-	char line[JSON_LEN];
+	char *line;
 
 	if (!filters_match(&traced->record, &traced->cgroup)) {
 		progress->skipped++;
 	} else if (store) {
-		if (!store_has_room(store))
+		line = store_room(store);
+		if (!line)
 			return false;
-		store_add(store, line, json_traced(traced, fields, line));
+		store_add(store, json_traced(traced, fields, line));
 	} else {
 		if (!check_journal(journal_connection(traced, fields)))
 			return false;
@@ -158,12 +95,15 @@ static bool put_record(const struct traced *traced)
 	return true;
 }
 
-static void put_lost(unsigned long long count, const char *reason, const struct busiest *busiest)
+/* Report that so many are lost, and add them to the sum. */
+static void put_lost(unsigned long long *sum, unsigned long long count, const char *reason,
+		     const struct busiest *busiest)
 {
 	struct loss loss = { .nsec = clock_nsec(CLOCK_REALTIME), .count = count, .reason = reason,
 			     .busiest = busiest };
 	char line[JSON_LEN];
 
+	*sum += count;
 	if (!store && check_journal(journal_loss(&loss)))
 		return;
 	/* If the output is stuck, this is the only place where it is reported. */
@@ -196,7 +136,7 @@ static void report_lost(struct ring *ring)
 	struct busiest busiest;
 
 	if (lost > progress->lost)
-		put_lost(lost - progress->lost, "the buffer was full",
+		put_lost(&progress->overrun, lost - progress->lost, "the buffer was full",
 			 ring_busiest(ring, &busiest) ? &busiest : NULL);
 	progress->lost = lost;
 }
@@ -231,8 +171,8 @@ static struct ring *take_up(size_t size, const char *filter)
 	totals = ring_totals(ring);
 	/* If the kernel has cleared the buffers, its counts begin at 0 again. */
 	if (!is_new && totals.read > known)
-		put_lost(totals.read - known, "the recorder ended before it had written them",
-			 NULL);
+		put_lost(&progress->dropped, totals.read - known,
+			 "the recorder ended before it had written them", NULL);
 	if (is_new || totals.read < known)
 		progress->lost = 0;
 	progress->read = totals.read;
@@ -254,8 +194,8 @@ static void let_go(struct ring *ring)
 	all = totals.read + totals.waiting - progress->read;
 	handled = done() + (store ? store_waiting(store) : 0) - progress->done;
 	if (all > handled)
-		put_lost(all - handled, "they could not be written before the module was unloaded",
-			 NULL);
+		put_lost(&progress->dropped, all - handled,
+			 "they could not be written before the module was unloaded", NULL);
 	is_pending = false;
 	ring_close(ring);
 	instance_remove(instance);
@@ -448,7 +388,7 @@ int do_record(int argc, char **argv)
 	filter = filters_for_kernel();
 	io_init();
 	io_expect_requests();
-	open_progress();
+	progress = progress_open();
 	if (!settings.to_journal)
 		store = store_open(settings.directory, &limits, &progress->mark);
 	if (!event_exists())

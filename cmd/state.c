@@ -360,6 +360,8 @@ static void read_kernel(struct state *state)
 	state->logging = setting_read(SWITCH, &state->logging_error);
 	for (int i = 0; i < 3; i++)
 		state->counter[i] = read_text(FILES "/%s", counters[i]);
+	state->recorder = progress_recorder();
+	state->has_recorded = progress_counts(&state->recorded);
 }
 
 /**

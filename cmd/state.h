@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "command.h"
+#include "progress.h"
 
 struct kmod_module;
 
@@ -77,6 +78,9 @@ struct installed {
  * @event_error: errno, if @event is unknown
  * @event_version: version of the event's module
  * @event_srcversion: see struct installed
+ * @recorder: process ID of the recorder, or 0
+ * @has_recorded: whether a recorder has run since the machine booted
+ * @recorded: what recorders have done since then
  */
 struct state {
 	char kernel[65];
@@ -96,6 +100,9 @@ struct state {
 	enum setting event;
 	int event_error;
 	char *event_version, *event_srcversion;
+	pid_t recorder;
+	bool has_recorded;
+	struct recorder_counts recorded;
 };
 
 extern const char * const counters[3];

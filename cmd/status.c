@@ -31,6 +31,33 @@ static void print_row(const char *name, const char *format, ...)
 	free(text);
 }
 
+static void print_event(const struct state *state)
+{
+	if (!state->loaded)
+		return;
+	if (state->event == IS_ON || state->event == IS_OFF)
+		print_row("event", MODULE ":tcp_connect, %s", state->event == IS_ON ? "on" : "off");
+	else if (state->event == IS_ABSENT)
+		print_row("event", "none: %s", state_why_no_event(state));
+	else
+		print_row("event", "unknown: " SYS_EVENT_MODULE "/refcnt: %s",
+			  strerror(state->event_error));
+}
+
+static void print_recorder(const struct state *state)
+{
+	const struct recorder_counts *recorded = &state->recorded;
+	char *process;
+
+	if (!state->has_recorded)
+		return;
+	process = state->recorder ? format_text("process %d", state->recorder) :
+				    copy_text("not running");
+	print_row("recorder", "%s, stored %llu, lost %llu", process, recorded->stored,
+		  recorded->overrun + recorded->dropped);
+	free(process);
+}
+
 static void print_text(const struct state *state)
 {
 	const struct installed *installed = &state->installed;
@@ -84,16 +111,8 @@ static void print_text(const struct state *state)
 	}
 	if (*separator)
 		putchar('\n');
-
-	if (!state->loaded)
-		return;
-	if (state->event == IS_ON || state->event == IS_OFF)
-		print_row("event", MODULE ":tcp_connect, %s", state->event == IS_ON ? "on" : "off");
-	else if (state->event == IS_ABSENT)
-		print_row("event", "none: %s", state_why_no_event(state));
-	else
-		print_row("event", "unknown: " SYS_EVENT_MODULE "/refcnt: %s",
-			  strerror(state->event_error));
+	print_event(state);
+	print_recorder(state);
 }
 
 /* ---- JSON ---- */
@@ -156,6 +175,19 @@ static json_t *json_counters(const struct state *state)
 	return object;
 }
 
+static json_t *json_recorder(const struct state *state)
+{
+	const struct recorder_counts *recorded = &state->recorded;
+
+	if (!state->has_recorded)
+		return json_null();
+	return json_pack("{s:o, s:I, s:I, s:I}",
+			 "pid", state->recorder ? json_integer(state->recorder) : json_null(),
+			 "stored", (json_int_t)recorded->stored,
+			 "buffer_full", (json_int_t)recorded->overrun,
+			 "not_written", (json_int_t)recorded->dropped);
+}
+
 /* Print one member per line, like earlier versions. */
 static void print_member(const char *name, json_t *value, const char *end)
 {
@@ -188,16 +220,39 @@ static void print_json(const struct state *state)
 	print_member("logging", json_setting(state->logging), ",");
 	print_member("event", json_event(state), ",");
 	print_member("no_event_because", json_text(state_why_no_event(state)), ",");
-	print_member("counters", json_counters(state), "");
+	print_member("counters", json_counters(state), ",");
+	print_member("recorder", json_recorder(state), "");
 	puts("}");
 }
 
 /* ---- Prometheus ---- */
 
+static void print_help(const char *type, const char *name, const char *help)
+{
+	printf("# HELP " MODULE "_%s %s\n# TYPE " MODULE "_%s %s\n", name, help, name, type);
+}
+
 static void print_metric(const char *type, const char *name, const char *value, const char *help)
 {
-	printf("# HELP " MODULE "_%s %s\n# TYPE " MODULE "_%s %s\n" MODULE "_%s %s\n",
-	       name, help, name, type, name, value);
+	print_help(type, name, help);
+	printf(MODULE "_%s %s\n", name, value);
+}
+
+static void print_recorder_metrics(const struct state *state)
+{
+	const struct recorder_counts *recorded = &state->recorded;
+
+	print_metric("gauge", "recorder_running", state->recorder ? "1" : "0",
+		     "Whether a recorder runs.");
+	if (!state->has_recorded)
+		return;
+	print_help("counter", "recorder_records_total",
+		   "Connections that the recorder has stored since boot.");
+	printf(MODULE "_recorder_records_total %llu\n", recorded->stored);
+	print_help("counter", "recorder_lost_total",
+		   "Connections that the recorder has lost since boot.");
+	printf(MODULE "_recorder_lost_total{reason=\"buffer_full\"} %llu\n", recorded->overrun);
+	printf(MODULE "_recorder_lost_total{reason=\"not_written\"} %llu\n", recorded->dropped);
 }
 
 /* Omit metrics whose value is unknown. */
@@ -222,6 +277,7 @@ static void print_prometheus(const struct state *state)
 			print_metric("counter", name, state->counter[i], help[i]);
 		free(name);
 	}
+	print_recorder_metrics(state);
 }
 
 /**

@@ -259,28 +259,33 @@ bool store_flush(struct store *store)
 }
 
 /**
- * store_has_room() - find out whether another line can be added
+ * store_room() - find room for the next line
  * @store: the files
  *
- * Return: true if it can; otherwise store_flush() has failed.
+ * Return: where to write the line, with its newline, at most JSON_LEN bytes, before store_add(); or
+ * NULL if store_flush() has failed.
  */
-bool store_has_room(struct store *store)
+char *store_room(struct store *store)
 {
-	return sizeof(store->buffer) - store->end >= JSON_LEN || store_flush(store);
+	if (sizeof(store->buffer) - store->end < JSON_LEN && !store_flush(store))
+		return NULL;
+	return store->buffer + store->end;
 }
 
 /**
- * store_add() - add a line
- * @store: the files; store_has_room() has returned true
- * @line: the line, with its newline
- * @length: its length, at most JSON_LEN
+ * store_add() - add the line that has been written where store_room() said
+ * @store: the files
+ * @length: its length
  */
-void store_add(struct store *store, const char *line, size_t length)
+void store_add(struct store *store, size_t length)
 {
-	if (store->size + store->end - store->start + length > store->limits.file &&
-	    store_flush(store) && store->size)
-		rotate(store);
-	memcpy(store->buffer + store->end, line, length);
+	const char *line = store->buffer + store->end;
+
+	if (store->size + store->end - store->start + length > store->limits.file) {
+		if (store_flush(store) && store->size)
+			rotate(store);
+		memmove(store->buffer + store->end, line, length);
+	}
 	store->end += length;
 	store->waiting++;
 }
@@ -297,7 +302,8 @@ bool store_note(struct store *store, const char *line, size_t length)
 {
 	if (!store_flush(store))
 		return false;
-	store_add(store, line, length);
+	memcpy(store->buffer + store->end, line, length);
+	store_add(store, length);
 	if (write_buffer(store, false))
 		return true;
 	/* If a part of it has been written, the next line must not follow that. */
@@ -317,17 +323,6 @@ bool store_note(struct store *store, const char *line, size_t length)
 unsigned long long store_waiting(const struct store *store)
 {
 	return store->waiting;
-}
-
-/**
- * store_written() - find out how many records have been written
- * @mark: the mark
- *
- * Return: the number since the mark was all 0.
- */
-unsigned long long store_written(const struct store_mark *mark)
-{
-	return mark->states[mark->now].records;
 }
 
 /**

@@ -37,17 +37,27 @@ struct store_mark {
 	} states[2];
 };
 
+/**
+ * store_written() - find out how many records have been written
+ * @mark: the mark
+ *
+ * Return: the number since the mark was all 0.
+ */
+static inline unsigned long long store_written(const struct store_mark *mark)
+{
+	return mark->states[mark->now].records;
+}
+
 struct dirent;
 struct store;
 
 struct store *store_open(const char *directory, const struct store_limits *limits,
 			 struct store_mark *mark);
-bool store_has_room(struct store *store);
-void store_add(struct store *store, const char *line, size_t length);
+char *store_room(struct store *store);
+void store_add(struct store *store, size_t length);
 bool store_flush(struct store *store);
 bool store_note(struct store *store, const char *line, size_t length);
 unsigned long long store_waiting(const struct store *store);
-unsigned long long store_written(const struct store_mark *mark);
 int store_tidy(struct store *store);
 int store_old_files(int directory, struct dirent ***entries);
 void store_close(struct store *store);

@@ -76,7 +76,8 @@ states_off_and_on() {
   "logging": true,
   "event": "off",
   "no_event_because": null,
-  "counters": {"seen": N, "logged": N, "suppressed": N}
+  "counters": {"seen": N, "logged": N, "suppressed": N},
+  "recorder": null
 }' "$(echo "$output" | sed '/"counters"/s/[0-9][0-9]*/N/g')"
 	exits "disable" 0 tcp-connect-logger disable
 	equals "disable: it prints nothing" "" "$output"

@@ -204,7 +204,7 @@ messages() {
 		sed 's/^[ ,]*//; s/ *$//' | awk 'length > 6' | sort -u
 }
 # Join strings that span several lines.
-cat src/*.[ch] cmd/* fleet/* packaging/* | tr '\n' ' ' |
+cat src/*.[ch] cmd/* fleet/* packaging/* 2>/dev/null | tr '\n' ' ' |
 	sed 's/"[[:space:]]*\\\{0,1\}[[:space:]]*"/ /g; s/%[a-z0-9]*/ /g' | tr -s ' \t' ' ' >"$dir/sources"
 equals "troubleshooting.md quotes our messages exactly; these messages are from other programs" \
 	"Device or resource busy

@@ -28,7 +28,7 @@ unit unit-plain:
 
 command:
 	$(host) -O1 $(sanitize) -DVERSION='"1"' -DMAINTAIN='"/none"' tests/host/command.c \
-		cmd/environment.c cmd/state.c cmd/command.c cmd/text.c \
+		cmd/environment.c cmd/state.c cmd/progress.c cmd/command.c cmd/text.c \
 		$$(pkg-config --cflags --libs libkmod)
 
 fuzz: CC = clang

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Copyright (C) 2026 tcp-connect-logger maintainers */
+/*
+ * What recorders have done since the machine booted.
+ */
+#ifndef PROGRESS_H
+#define PROGRESS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "store.h"
+
+/** define RECORDER_INSTANCE - the recorder's trace instance */
+#define RECORDER_INSTANCE	NAME "-record"
+
+/**
+ * struct progress - what has been done with the records of the trace instance
+ * @mark: what has been written to files
+ * @sent: how many records the journal has taken
+ * @skipped: how many records were not wanted, though the kernel had let them through
+ * @read: the kernel's count of read records when the recorder began with the instance
+ * @done: the sum of the first three then
+ * @lost: the kernel's count of lost records, as far as it has been reported
+ * @overrun: how many connections were lost because the buffer was full, since the machine booted
+ * @dropped: how many were lost because they could not be written
+ *
+ * It is in /run, because it is about an instance that is gone after a boot. The kernel's counts and
+ * these show the next recorder what a killed one had read and not written.
+ */
+struct progress {
+	struct store_mark mark;
+	unsigned long long sent, skipped, read, done, lost, overrun, dropped;
+};
+
+/**
+ * struct recorder_counts - the sums
+ * @stored: connections that were stored
+ * @overrun: connections that were lost because the buffer was full
+ * @dropped: connections that were lost because they could not be written
+ */
+struct recorder_counts {
+	unsigned long long stored, overrun, dropped;
+};
+
+struct progress *progress_open(void);
+pid_t progress_recorder(void);
+bool progress_counts(struct recorder_counts *counts);
+
+#endif /* PROGRESS_H */
