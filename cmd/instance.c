@@ -24,14 +24,15 @@ static struct tracefs_instance *own;
 /**
  * event_exists() - find out whether the kernel has the trace event
  *
- * Return: true if it has, and this process can use it: lockdown may forbid tracefs.
+ * Return: true if it has, and this process can use it. In the mode "confidentiality", lockdown
+ * forbids tracefs (tracing_check_open_get_tr() in kernel/trace/trace.c).
  */
 bool event_exists(void)
 {
-	char *id = tracefs_event_file_read(NULL, MODULE, TRACE_EVENT, "id", NULL);
+	char *enable = tracefs_event_file_read(NULL, MODULE, TRACE_EVENT, "enable", NULL);
 
-	free(id);
-	return id;
+	free(enable);
+	return enable;
 }
 
 /* Returns true if nobody is loading or unloading the module, so that nobody waits for us. */
