@@ -29,51 +29,94 @@ const char * const json_fields[NR_JSON_FIELDS] = {
 	[JSON_COOKIE] = "cookie",
 };
 
-/* Each of these functions returns the end of what it has written. None writes a NUL. */
+/* The two digits of each number below 100, as in the kernel's lib/vsprintf.c */
+static const char pairs[] = {
+	"00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899"
+};
 
+/* Number of digits of the largest number */
+#define DIGITS	20
+
+/*
+ * Each of these functions returns the end of what it has written. None writes a NUL. The bytes that
+ * follow may change, too.
+ */
+
+/* Copying all of the digits takes fewer instructions than copying as many as there are. */
 static char *put_number(char *to, unsigned long long number)
 {
-	char digits[20];
-	int length = 0;
+	char digits[2 * DIGITS], *from = digits + DIGITS;
 
-	do {
-		digits[length++] = '0' + number % 10;
-		number /= 10;
-	} while (number);
-	while (length)
-		*to++ = digits[--length];
-	return to;
+	while (number > 99) {
+		from -= 2;
+		memcpy(from, pairs + number % 100 * 2, 2);
+		number /= 100;
+	}
+	from -= 2;
+	memcpy(from, pairs + number * 2, 2);
+	from += number < 10;
+	memcpy(to, from, DIGITS);
+	return to + (digits + DIGITS - from);
+}
+
+/* A number, or an IPv4 address, that has been written, and its text */
+struct written {
+	unsigned long long number;
+	size_t length;
+	char text[DIGITS];
+};
+
+static inline bool is_written(const struct written *last, unsigned long long number)
+{
+	return last->length && last->number == number;
+}
+
+static inline char *put_written(char *to, const struct written *last)
+{
+	memcpy(to, last->text, DIGITS);
+	return to + last->length;
+}
+
+/* Write a number that is often the same as in the previous record. */
+static inline char *put_again(char *to, unsigned long long number, struct written *last)
+{
+	if (!is_written(last, number)) {
+		last->number = number;
+		last->length = put_number(last->text, number) - last->text;
+	}
+	return put_written(to, last);
 }
 
 /* Most records have the same second as the previous one, so keep the text of the last second. */
 static char *put_time(char *to, unsigned long long nsec, int digits)
 {
-	static char second[sizeof("2000-01-01T00:00:00.") + 16];
-	static size_t length;
+	static char second[sizeof("2000-01-01T00:00:00")];
 	static time_t last = -1;
 	time_t seconds = nsec / 1000000000;
 	unsigned int rest = nsec % 1000000000;
 
 	if (seconds != last) {
-		length = strftime(second, sizeof(second), "%FT%T.", gmtime(&seconds));
+		strftime(second, sizeof(second), "%FT%T", gmtime(&seconds));
 		last = seconds;
 	}
-	to = mempcpy(to, second, length);
+	to = mempcpy(to, second, sizeof(second) - 1);
 	for (int i = 9; i > digits; i--)
 		rest /= 10;
-	for (int i = digits; i--; rest /= 10)
-		to[i] = '0' + rest % 10;
-	to[digits] = 'Z';
-	return to + digits + 1;
+	/* If the number of digits is odd, the first pair begins where the point belongs. */
+	for (int i = digits; i > 0; i -= 2, rest /= 100)
+		memcpy(to + i - 1, pairs + rest % 100 * 2, 2);
+	*to = '.';
+	to[digits + 1] = 'Z';
+	return to + digits + 2;
 }
 
 /* JSON is UTF-8, so replace invalid bytes with U+FFFD. */
 static char *put_bytes(char *to, const char *bytes, size_t most)
 {
-	size_t length = strnlen(bytes, most), size;
 	unsigned int code;
+	size_t size;
 
-	for (size_t i = 0; i < length; i += size) {
+	for (size_t i = 0; i < most && bytes[i]; i += size) {
 		char c = bytes[i];
 
 		size = 1;
@@ -83,7 +126,7 @@ static char *put_bytes(char *to, const char *bytes, size_t most)
 		} else if (c >= ' ' && c < 0x7f) {
 			*to++ = c;
 		} else {
-			size = text_character(bytes + i, length - i, &code);
+			size = text_character(bytes + i, strnlen(bytes + i, most - i), &code);
 			text_safe(size ? bytes + i : "\xef\xbf\xbd", size ?: 3, TEXT_JSON, to);
 			to += strlen(to);
 			size = size ?: 1;
@@ -92,17 +135,38 @@ static char *put_bytes(char *to, const char *bytes, size_t most)
 	return to;
 }
 
+static inline char *put_byte(char *to, unsigned char byte)
+{
+	const char *pair = pairs + byte % 100 * 2;
+
+	if (byte > 99)
+		*to++ = '0' + byte / 100;
+	if (byte > 9)
+		*to++ = pair[0];
+	*to++ = pair[1];
+	return to;
+}
+
 static char *put_address(char *to, const struct record *record)
 {
+	static struct written last;
+	unsigned int number;
+	char *end = last.text;
+
 	if (record->family == AF_INET6) {
 		record_address(record, to);
 		return to + strlen(to);
 	}
-	for (int i = 0; i < 4; i++) {
-		to = put_number(to, record->addr[i]);
-		*to++ = '.';
+	memcpy(&number, record->addr, sizeof(number));
+	if (!is_written(&last, number)) {
+		for (int i = 0; i < 4; i++) {
+			end = put_byte(end, record->addr[i]);
+			*end++ = '.';
+		}
+		last.number = number;
+		last.length = end - 1 - last.text;
 	}
-	return to - 1;
+	return put_written(to, &last);
 }
 
 /**
@@ -117,26 +181,28 @@ int json_digits(const struct traced *traced)
 }
 
 /* Write the value of a member. Texts are quoted if it is for JSON. */
-static char *put_value(char *to, const struct traced *traced, enum json_field field, bool json)
+static __always_inline char *put_value(char *to, const struct traced *traced,
+				       enum json_field field, bool json)
 {
+	static struct written last[NR_JSON_FIELDS];
 	const struct record *record = &traced->record;
 	char user[USER_LEN];
 
 	switch (field) {
 	case JSON_PID:
-		return put_number(to, record->pid);
+		return put_again(to, record->pid, &last[field]);
 	case JSON_UID:
-		return put_number(to, record->uid);
+		return put_again(to, record->uid, &last[field]);
 	case JSON_DPORT:
-		return put_number(to, record->port);
+		return put_again(to, record->port, &last[field]);
 	case JSON_RET:
 		if (traced->result < 0)
 			*to++ = '-';
-		return put_number(to, llabs(traced->result));
+		return put_again(to, llabs(traced->result), &last[field]);
 	case JSON_NETNS:
-		return put_number(to, traced->netns);
+		return put_again(to, traced->netns, &last[field]);
 	case JSON_CGROUP:
-		return put_number(to, traced->cgroup);
+		return put_again(to, traced->cgroup, &last[field]);
 	case JSON_COOKIE:
 		return put_number(to, traced->cookie);
 	case JSON_USER:
@@ -161,7 +227,9 @@ static char *put_value(char *to, const struct traced *traced, enum json_field fi
 			    mempcpy(to, record->comm, strnlen(record->comm, COMM_LEN));
 		break;
 	case JSON_FAMILY:
-		to = stpcpy(to, record_family(record));
+		to = stpcpy(to, "AF_INET");
+		if (record->family == AF_INET6)
+			*to++ = '6';
 		break;
 	default:
 		to = put_address(to, record);
@@ -248,6 +316,8 @@ size_t json_traced(const struct traced *traced, unsigned int fields, char line[J
 	char *to = line;
 
 	*to++ = '{';
+	/* Then the compiler knows each member's name and type. */
+#pragma GCC unroll 16
 	for (int field = 0; field < NR_JSON_FIELDS; field++) {
 		if (!(fields & traced->known & 1U << field))
 			continue;

@@ -15,7 +15,6 @@
 #include <dlfcn.h>
 #include <event-parse.h>
 #include <jansson.h>
-#include <kbuffer.h>
 #include <libkmod.h>
 #include <libsmartcols.h>
 #include <stdarg.h>
@@ -184,15 +183,6 @@ TEP(struct tep_event *, tep_find_event_by_name,
 TEP(struct tep_format_field *, tep_find_field, (struct tep_event *event, const char *name),
 	(event, name))
 TEP(void, tep_free, (struct tep_handle *tep), (tep))
-TEP(struct kbuffer *, kbuffer_alloc, (enum kbuffer_long_size size, enum kbuffer_endian endian),
-	(size, endian))
-TEP(void, kbuffer_free, (struct kbuffer *kbuffer), (kbuffer))
-TEP(int, kbuffer_load_subbuffer, (struct kbuffer *kbuffer, void *page), (kbuffer, page))
-TEP(int, kbuffer_missed_events, (struct kbuffer *kbuffer), (kbuffer))
-TEP(void *, kbuffer_read_event, (struct kbuffer *kbuffer, unsigned long long *stamp),
-	(kbuffer, stamp))
-TEP(void *, kbuffer_next_event, (struct kbuffer *kbuffer, unsigned long long *stamp),
-	(kbuffer, stamp))
 
 TINFO(int, setupterm, (const char *name, int fd, int *error), (name, fd, error))
 TINFO(int, tigetnum, (const char *name), (name))
