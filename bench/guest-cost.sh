@@ -15,7 +15,7 @@
 
 round=$1 burst=$2 count=$3
 shift 3
-out=/tmp/out
+out=/tmp/out stored=/var/log/tcp-connect-logger
 consumer=
 
 result() {
@@ -101,6 +101,19 @@ start_hist() {
 }
 stop_hist() { echo '!hist:keys=comm,daddr,dport' >>$event/trigger; }
 kept_hist() { sed -n 's/^ *Hits: //p' $event/hist; }
+
+start_record() {
+	ours
+	load_event /payload/tcp-connect-logger.ko
+	mkdir -p $stored
+	consume /payload/tcp-connect-logger record --directory $stored
+	wait_until 60 waits "$consumer"
+}
+stop_record() {
+	rmdir $tracing/instances/tcp-connect-logger-record
+	rm -rf $stored
+}
+kept_record() { cat $stored/*.json | grep -c -e '"198\.51\.100\.1","dport":9,' -e '"127\.0\.0\.1","dport":7777,'; }
 
 start_kprobe() { insmod /payload/kprobe.ko; }
 stop_kprobe() { rmmod kprobe; }

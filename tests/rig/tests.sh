@@ -20,10 +20,13 @@
 #			disk, by booting from the disk
 #	saves:		yes, if the guest is saved after the test
 #	boot:		kernel arguments for a guest that runs only this test; "-" for no
-#			arguments. Bare tests without this line share one boot
+#			arguments; "instructions [CPUS]" if an instruction takes a nanosecond,
+#			with one CPU, or with more that are offline at first. Bare tests without
+#			this line share one boot
 #	payload:	the files in /payload: module (the .ko files for its kernel), deb,
 #			tools-deb, command (the command's packages, in /payload/command), srpm,
 #			source (of the .deb, and the release), apt and rpm (repositories),
+#			recorder (the command with its libraries, for bare guests),
 #			versions, warm (the compiler's results), programs of tests/guest, files
 #			of the tree
 #	arguments:	the arguments of the script

@@ -1,0 +1,160 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Copyright (C) 2026 tcp-connect-logger maintainers
+#
+# record-cost.sh KO MOST - what the recorder takes for each connection, when nothing happens, and how
+# many connections it keeps at full speed, up to MOST
+#
+# For a guest in which an instruction takes a nanosecond.
+#
+# where: bare
+# on: line
+# boot: instructions 4
+# payload: module cost connect recorder
+# arguments: /payload/tcp-connect-logger.ko $([ -n "$ALL" ] || [ "$suite" = trixie ] && echo 1000000 || echo 100000)
+# later: a million connections; `make test` makes 100,000 on other kernels than Debian 13's
+
+# shellcheck source=tests/rig/lib.sh
+. /payload/lib.sh
+
+ko=$1 most=$2
+# The instructions for a record on 6.12. Other kernels may take a tenth more.
+limit=2200
+case $(uname -r) in 6.12.*) limit=2000 ;; esac
+command=/payload/recorder
+instance=$tracing/instances/tcp-connect-logger-record
+recorded=$instance/events/tcp_connect_logger/tcp_connect
+logs=/tmp/logs
+
+# at_most NAME LIMIT NUMBER UNIT
+at_most() {
+	if [ "$3" -le "$2" ]; then
+		ok "$1"
+	else
+		not_ok "$1" "$3 $4, not more than $2 expected"
+	fi
+	figure "record, $(uname -r), $1: $3 $4"
+}
+
+# costs: set $fails and $full to what the machine takes for a connect that fails at once, and for one
+# to a listener
+costs() {
+	sleep 5
+	fails=$(/payload/cost -n 50000 -w 10000 connect 198.51.100.1 9)
+	full=$(/payload/cost -n 9000 -w 3000 listener 127.0.0.1 7777)
+	fails=${fails#* } full=${full#* }
+}
+
+# starts OPTION...
+starts() {
+	mkdir -p /run $logs
+	$command/ld-linux-x86-64.so.2 --library-path $command $command/tcp-connect-logger record \
+		--directory $logs "$@" 2>/tmp/errors &
+	recorder=$!
+	await 60 records
+	[ ! -s /tmp/errors ] || note "$(cat /tmp/errors)"
+}
+
+records() {
+	grep -q 1 $recorded/enable && waits $recorder
+}
+
+ends() {
+	kill $recorder
+	wait $recorder
+	rmdir $instance
+	rm -r $logs
+}
+
+objects() {
+	cat $logs/*.json
+}
+
+# sums: print the number of records, and the number of connections that were lost
+sums() {
+	objects | awk -F '"count":' '/"event":"lost"/ { lost += $2 + 0; next } { records++ }
+		END { print records + 0, lost + 0 }'
+}
+
+# accounted NUMBER: true if so many connections are stored or lost
+accounted() {
+	[ "$(sums | awk '{ print $1 + $2 }')" -ge "$1" ]
+}
+
+# of_status NAME: the number in this line of the recorder's /proc/PID/status
+of_status() {
+	sed -n "s/^$1:[[:space:]]*\([0-9]*\).*/\1/p" /proc/$recorder/status
+}
+
+# switches COMMAND...: print how many times the recorder has waited meanwhile
+switches() {
+	before=$(of_status voluntary_ctxt_switches)
+	"$@" >/dev/null
+	echo $(($(of_status voluntary_ctxt_switches) - before))
+}
+
+trickle() {
+	for _ in $(seq 200); do
+		connection blocking 198.51.100.1 9
+		sleep 0.1
+	done
+}
+
+# burst NUMBER CPUS: make so many connections at full speed; set $records and $lost
+burst() {
+	starts
+	connection -c $(($1 / $2)) blocking 198.51.100.1 9
+	await 600 accounted "$1"
+	# shellcheck disable=SC2046 # words
+	set -- $(sums)
+	records=$1 lost=$2
+	ends
+}
+
+# online CPUS: let so many CPUs run
+online() {
+	for cpu in 1 2 3; do
+		echo $((cpu < $1)) >/sys/devices/system/cpu/cpu$cpu/online
+	done
+	equals "CPUs are online" "$1" "$(nproc)"
+}
+
+echo 4 >/proc/sys/kernel/printk
+sleep 45			# let the boot finish
+load "$ko"
+load_event "$ko"
+costs
+off_fails=$fails off_full=$full
+starts
+costs
+at_most "a record of a connect that fails at once" $limit $((fails - off_fails)) instructions
+at_most "a record of a connect to a listener" $limit $((full - off_full)) instructions
+at_most "resident set" 10240 "$(of_status VmHWM)" KiB
+
+sleep 5
+at_most "nothing happens for a minute" 0 "$(switches sleep 60)" wake-ups
+start=$(cut -d . -f 1 /proc/uptime)
+count=$(switches trickle)
+seconds=$(($(cut -d . -f 1 /proc/uptime) - start))
+at_most "ten connections a second for $seconds s" $((2 * seconds + 2)) "$count" wake-ups
+ends
+
+starts --not-port 9 --not-net 127.0.0.0/8
+costs
+at_most "a filtered connect that fails at once" 900 $((fails - off_fails)) instructions
+at_most "a filtered connect to a listener" 900 $((full - off_full)) instructions
+equals "the filtered connects are not recorded" "0 0" "$(sums)"
+ends
+
+for cpus in 1 2 4; do
+	online $cpus
+	burst 100000 $cpus
+	equals "burst on $cpus CPUs: 100,000 of 100,000 are stored" "100000 0" "$records $lost"
+done
+if [ "$most" -gt 100000 ]; then
+	burst "$most" 4
+	equals "burst on 4 CPUs: $most are stored or counted" "$most" $((records + lost))
+	figure "record, $(uname -r), burst on 4 CPUs: $records stored, $lost lost"
+fi
+unload tcp_connect_logger
+echo end
