@@ -150,9 +150,10 @@ reloaded() {
 	load "$ko"
 	load_event "$ko"
 	# shellcheck disable=SC2154 # eval
-	await 60 test -e "$instances/tcp-connect-logger-$gap"
-	# shellcheck disable=SC2154 # eval
-	await 60 waits "$gap"
+	for follower in $gap $all; do
+		await 60 test -e "$instances/tcp-connect-logger-$follower"
+		await 60 waits "$follower"
+	done
 	connection -n after blocking 127.0.0.1 9
 	await 60 lines gap 3
 	await 60 grep -q comm=after /tmp/all

@@ -77,7 +77,7 @@ second_boot() {
 	nothing_left "remove"
 	not_in_dkms "remove"
 	equals "remove: only the options and the command's package are left" "$conffile" \
-		"$(files_of_ours | grep -v -e /dpkg/ -e /deb-systemd-helper -e /doc/ -e -metrics |
+		"$(files_of_ours | grep -v -e /dpkg/ -e /deb-systemd-helper -e /doc/ -e -metrics -e -record |
 			grep -v -x -F "$(dpkg -L $tools)")"
 	exits "remove: the command" 3 tcp-connect-logger status
 	missing="the package tcp-connect-logger-dkms, which has the module, is not installed: apt install tcp-connect-logger-dkms, or dnf install tcp-connect-logger-dkms"

@@ -85,6 +85,23 @@ again() {
 	[ ! -e $instance ] || rmdir $instance
 }
 
+# shown PID STORED BUFFER_FULL NOT_WRITTEN: check what "status" shows, also to other users
+shown() {
+	# shellcheck disable=SC2086 # words
+	equals "status as json: stored $2, lost $3 and $4" \
+		"{\"pid\":$1,\"stored\":$2,\"buffer_full\":$3,\"not_written\":$4}" \
+		"$($as_nobody tcp-connect-logger status --json | jq -c .recorder)"
+	running=1 process="process $1"
+	[ "$1" != null ] || running=0 process="not running"
+	equals "status: stored $2, lost $3 and $4" "recorder   $process, stored $2, lost $(($3 + $4))" \
+		"$(tcp-connect-logger status | grep ^recorder)"
+	equals "metrics: stored $2, lost $3 and $4" "running $running
+records_total $2
+lost_total{reason=\"buffer_full\"} $3
+lost_total{reason=\"not_written\"} $4" \
+		"$(tcp-connect-logger status --prometheus | sed -n 's/^tcp_connect_logger_recorder_//p')"
+}
+
 # plain: mask what differs in each run
 plain() {
 	jq -c 'del(.time, .netns, .cgroup, .cookie)' "$@"
@@ -93,6 +110,9 @@ plain() {
 # ---- The records
 
 first_records() {
+	equals "status before the first recorder" null "$(tcp-connect-logger status --json | jq -c .recorder)"
+	equals "metrics before the first recorder" "running 0" \
+		"$(tcp-connect-logger status --prometheus | sed -n 's/^tcp_connect_logger_recorder_//p')"
 	tcp-connect-logger record 2>/tmp/errors &
 	recorder=$!
 	await 60 grep -q waiting /tmp/errors
@@ -122,10 +142,14 @@ first_records() {
 			one=$(date -d "$time" +%s)$rest
 			echo $((one > before - 1000000 && one < after + 1000000))
 		done | sed 's/1/true/' | xargs)"
+	shown $recorder 2 0 0
+	# shellcheck disable=SC2086 # words
+	fails "other users cannot lock what a recorder locks" $as_nobody cat /run/tcp-connect-logger-record/lock
 	equals "each socket has a cookie of its own" 2 "$(jq .cookie $current | sort -u | wc -l)"
 	equals "only root can read the file" "640 root root" "$(stat -c '%a %U %G' $current)"
 	ends "first recorder"
 	equals "it has printed nothing else" 1 "$(wc -l </tmp/errors)"
+	shown null 2 0 0
 }
 
 bad_options() {
@@ -291,7 +315,7 @@ torn_line() {
 	printf '{"time":"20' >>$current
 	starts
 	connection blocking 127.0.0.1 9
-	await 60 stored 3
+	await 60 stored 2
 	equals "torn line: the next record is on a line of its own" "object string object" \
 		"$(jq -r -R 'try (fromjson | type) catch "string"' $current | xargs)"
 	ends "torn line"

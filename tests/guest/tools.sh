@@ -96,7 +96,7 @@ follows() {
 	script=$!
 	await 120 grep -q DESTINATION /tmp/terminal
 	series
-	await 60 lines terminal 5
+	await 60 lines terminal 6
 	for one in all json kmsg comm user uid port net net6 host both either; do
 		all_read $one
 	done
@@ -125,7 +125,8 @@ follows() {
 				END { for (i = 1; i <= NR / 2; i++) {
 					late = at[i + NR / 2] - at[i]
 					printf "%s%d", (i > 1 ? " " : ""), (late < -1 || late > 1) } }')"
-	equals "follow on a terminal shows columns" "$(printf '%-12s %7s %-10s %-15s %s\n' TIME PID USER COMM DESTINATION \
+	equals "follow on a terminal shows columns" "$(echo "tcp-connect-logger: showing what is logged, from the journal"
+		printf '%-12s %7s %-10s %-15s %s\n' TIME PID USER COMM DESTINATION \
 		CLOCK "$pid_1" root alpha 127.0.0.1:9 CLOCK "$pid_2" www-data 'be ta' 198.51.100.1:443 \
 		CLOCK "$pid_3" root gamma '[2001:db8::1]:443' CLOCK "$pid_4" 12345 '\x0aé\x5cx\xff ' '[::1]:9')" \
 		"$(tr -d '\r' </tmp/terminal | sed '/^Script/d
@@ -610,7 +611,7 @@ $(row gamma AF_INET6 2001:db8::2 443 1)" "$(object six)"
 		exits "$top: more filters than the kernel takes" 1 \
 			tcp-connect-logger top $(seq -f --not-port=%g 400)
 		equals "$top: more filters than the kernel takes: error message" \
-			"tcp-connect-logger: the kernel refuses these filters (Invalid argument): use fewer of them, or --kmsg" \
+			"tcp-connect-logger: the kernel refuses these filters (Invalid argument): use fewer of them, or --log" \
 			"$output"
 	esac
 	for one in $tops; do
@@ -659,11 +660,16 @@ metrics() {
 expected_metrics() {
 	# shellcheck disable=SC2046 # words
 	set -- $(counters)
-	printf 'livepatch_in_force 1\nlogged_total %s\nlogging 0\nseen_total %s\nsuppressed_total %s\n' "$2" "$1" "$3"
+	printf 'livepatch_in_force 1\nlogged_total %s\nlogging 0\nrecorder_running 0\nseen_total %s\nsuppressed_total %s\n' \
+		"$2" "$1" "$3"
 }
 
 are_metrics() {
 	[ "$(metrics)" = "$(expected_metrics)" ]
+}
+
+has_metric() {
+	metrics | grep -q -x "$1"
 }
 
 metrics_file=/run/tcp-connect-logger-metrics/node-exporter/tcp_connect_logger.prom
@@ -726,6 +732,25 @@ prometheus() {
 	succeeds "prometheus: promtool accepts the metrics" \
 		sh -c "/payload/promtool check metrics <$metrics_file"
 	equals "prometheus: promtool reports no problems" "" "$output"
+
+	mkdir /tmp/stored
+	tcp-connect-logger record --directory /tmp/stored &
+	recorder=$!
+	await 60 waits $recorder
+	connection blocking 127.0.0.1 9
+	await 60 has_metric 'recorder_records_total [1-9].*'
+	equals "prometheus: node_exporter shows the recorder" \
+		'recorder_lost_total{reason="buffer_full"} 0
+recorder_lost_total{reason="not_written"} 0
+recorder_running 1' "$(metrics | grep '^recorder' | grep -v records_total)"
+	succeeds "prometheus: promtool accepts the recorder's metrics" \
+		sh -c "/payload/promtool check metrics <$metrics_file"
+	equals "prometheus: promtool reports no problems with them" "" "$output"
+	kill $recorder
+	wait $recorder
+	rmdir $instances/tcp-connect-logger-record
+	rm -r /run/tcp-connect-logger-record /tmp/stored
+	await 60 are_metrics
 
 	fails "prometheus: no process of the service runs as root" pgrep -u 0 -f libexec/tcp-connect-logger/metrics
 	equals "prometheus: the service does not follow links of the user prometheus" untouched \
