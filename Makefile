@@ -146,7 +146,7 @@ install-tools: tools
 	$(build)/completions bash | $(INSTALL) /dev/stdin '$(DESTDIR)$(bashdir)/$(NAME)'
 	$(build)/completions zsh | $(INSTALL) /dev/stdin '$(DESTDIR)$(zshdir)/_$(NAME)'
 	$(build)/completions fish | $(INSTALL) /dev/stdin '$(DESTDIR)$(fishdir)/$(NAME).fish'
-	$(INSTALL) -m 755 -t '$(DESTDIR)$(libexecdir)/$(NAME)' fleet/metrics
+	$(INSTALL) -m 755 -t '$(DESTDIR)$(libexecdir)/$(NAME)' fleet/metrics fleet/resend
 	$(call filled,fleet/$(NAME)-metrics.service) | \
 		$(INSTALL) /dev/stdin '$(DESTDIR)$(unitdir)/$(NAME)-metrics.service'
 	for unit in record record-buffers; do \
@@ -158,7 +158,7 @@ install-tools: tools
 	mkdir -p '$(DESTDIR)$(localstatedir)/lib'
 	# dh_link makes the link absolute, as Debian requires.
 	ln -sfnr '$(DESTDIR)/run/$(NAME)-metrics' '$(DESTDIR)$(localstatedir)/lib/$(NAME)-metrics'
-	for file in fleet/*.conf fleet/*.rulebase; do \
+	for file in fleet/*.conf; do \
 		$(call filled,$$file) | $(INSTALL) /dev/stdin "$(DESTDIR)$(datadir)/$(NAME)/$${file#fleet/}" || exit; \
 	done
 	$(INSTALL) docs/fleet.md '$(DESTDIR)$(docdir)/fleet.md'

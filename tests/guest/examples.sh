@@ -38,7 +38,7 @@ runs() {
 	esac
 	[ ! -e $switch ] || echo 1 >$switch
 	status=0 limit=5
-	case $2 in *timeout*) limit=30 ;; esac
+	case $2 in *timeout* | systemctl*) limit=60 ;; esac
 	output=$(cd "$directory" && timeout -k 120 -s INT $limit sh -c "$2" 2>&1) || status=$?
 	case $status in
 	0 | 124 | 130) ok "$1: $2" ;;
@@ -62,18 +62,24 @@ mkdir -p "/lib/modules/$(uname -r)/extra"
 cp /payload/tcp-connect-logger.ko /payload/tcp-connect-logger-event.ko "/lib/modules/$(uname -r)/extra"
 depmod
 
+# An example shows what was recorded.
+mkdir -p /var/log/tcp-connect-logger
+tcp-connect-logger record &
+await 60 test -e /var/log/tcp-connect-logger/connections.json
+kill $!
+wait $!
+[ ! -d $tracing/instances/tcp-connect-logger-record ] || rmdir $tracing/instances/tcp-connect-logger-record
+
 {
 	in_man man8/tcp-connect-logger.8
 	in_man man4/tcp_connect_logger.4
 } | all_run "man pages"
 
-# The documented commands show no forged records. These are the commands of the man pages and of
-# the templates, applied to the journal of this machine.
+# The commands of the man pages show no forged records.
 showing() {
 	{
 		in_man man8/tcp-connect-logger.8
 		in_man man4/tcp_connect_logger.4
-		sed -n 's!^#\tjournalctl -D [^ ]*!journalctl!p' /usr/share/tcp-connect-logger/*.conf
 	} | grep -e '^grep .*tcp_connect_logger: ' -e '^dmesg' -e '^journalctl'
 }
 echo 1 >$switch
@@ -87,7 +93,7 @@ while IFS= read -r line; do
 	matches "shows the record: $line" "*pid=$pid uid=0 comm=genuine -> 198.51.100.7:9*" "$output"
 	equals "shows nothing forged: $line" "" "$(echo "$output" | grep -F 6.6.6.6)"
 done </tmp/showing
-equals "there are commands that show records" 2 "$(wc -l </tmp/showing)"
+equals "there is a command that shows records" 1 "$(wc -l </tmp/showing)"
 matches "they have been forged" "*-> 6.6.6.6:22*-> 6.6.6.6:22*" "$(journalctl -o cat -n 20)"
 
 in_document /payload/README.md /payload/docs/*.md | all_run documents

@@ -5,13 +5,12 @@
 # fleet.sh KO COUNT - many records reach a collector in another network namespace, with the
 # package's templates for rsyslog and for systemd's journal; the collector is down for a while
 #
-# The kernel's log has room for all records. The test checks that none of them is lost on the way
-# to the collector.
+# The recorder stores all records. The test checks that none of them is lost on the way to the
+# collector, whatever is interrupted.
 #
 # where: tracers
 # on: trixie
 # from: disk
-# boot: log_buf_len=64M
 # payload: deb tools-deb module sequence connect docs/fleet.md
 # arguments: /payload/tcp-connect-logger.ko "$([ -n "$ALL" ] && echo 100000 || echo 20000)"
 # later: 100,000 records; `make test` uses 20,000
@@ -21,6 +20,8 @@
 
 ko=$1
 templates=/usr/share/tcp-connect-logger received=/var/log/tcp-connect-logger.json
+service=tcp-connect-logger-record logs=/var/log/tcp-connect-logger
+drop_in=/etc/systemd/system/rsyslog.service.d/tcp-connect-logger.conf
 
 network() {
 	ip netns add collector
@@ -32,10 +33,41 @@ network() {
 	echo "192.0.2.2 collector.example" >>/etc/hosts
 }
 
-# addresses: the addresses that sequence connects to, in order
+# ---- The recorder
+
+# records_with OPTION...: start the recorder with these options in a new record.conf
+records_with() {
+	printf '%s\n' "$@" >/etc/tcp-connect-logger/record.conf
+	systemctl restart $service
+	await 60 grep -q 1 $tracing/instances/$service/events/tcp_connect_logger/tcp_connect/enable
+}
+
+# totals: print how many connections recorders have stored and lost since the machine booted
+totals() {
+	tcp-connect-logger status --json | jq -r '.recorder | "\(.stored) \(.buffer_full + .not_written)"'
+}
+
+# stored NUMBER: true if so many are stored since the machine booted
+stored() {
+	[ "$(totals | cut -d ' ' -f 1)" -ge "$1" ]
+}
+
+# makes FROM TO: make the connections with these numbers, and wait until they are stored
+makes() {
+	before=$(totals)
+	/payload/sequence "$1" "$2"
+	await 120 stored $((${before% *} + $2 - $1))
+}
+
+# address NUMBER: the address that sequence connects to
+address() {
+	echo 198.$((18 + $1 / 65536)).$(($1 / 256 % 256)).$(($1 % 256))
+}
+
+# addresses FROM TO: those of the connections with these numbers, in order
 addresses() {
-	awk -v count="$count" 'BEGIN {
-		for (i = 0; i < count; i++)
+	awk -v from="$1" -v to="$2" 'BEGIN {
+		for (i = from; i < to; i++)
 			printf "198.%d.%d.%d\n", 18 + int(i / 65536), int(i / 256) % 256, i % 256
 	}'
 }
@@ -48,35 +80,28 @@ has_begun() {
 
 has_ended() {
 	sleep 2
-	"${name}_has_last"
+	"${name}_has" "$last"
 }
 
 # all_come NAME COUNT LEAVES RETURNS: make COUNT connections while the collector is down for a
 # while, and check that all records arrive in order. The command LEAVES stops the collector, and
-# RETURNS starts it again. NAME_collected prints the addresses that have arrived, and NAME_has_last
-# is true if the last address has arrived.
+# RETURNS starts it again. NAME_collected prints the addresses that have arrived, and NAME_has is
+# true if this address is among the last that have arrived.
 all_come() {
-	name=$1 count=$2 half=$(($2 / 2)) leaves=$3 returns=$4
-	last=198.$((18 + (count - 1) / 65536)).$(((count - 1) / 256 % 256)).$(((count - 1) % 256))
+	name=$1 count=$2 half=$(($2 / 2)) leaves=$3 returns=$4 last=$(address $(($2 - 1)))
 	equals "$name: no record has arrived before the test" 0 "$("${name}_collected" | wc -l)"
-	# shellcheck disable=SC2046 # words
-	set -- $(counters)
-	echo 1 >$switch
+	begun=$(totals)
 	/payload/sequence 0 $half &
 	await 120 has_begun
 	sequence=$!
 	$leaves
 	then=$("${name}_collected" | wc -l)
 	wait $sequence
-	/payload/sequence $half "$count"
-	echo 0 >$switch
+	makes $half "$count"
+	await 120 stored $((${begun% *} + count))
 	equals "$name: the collector stops during the transfer" 1 $((then < count))
 	equals "$name: no record arrives while the collector is down" "$then" "$("${name}_collected" | wc -l)"
-	# The counters include the connections that send the records.
-	# shellcheck disable=SC2046 # words
-	set -- $(since "$@")
-	equals "$name: the kernel has logged all connections" "1 $1 0" \
-		"$(($1 >= count && $1 < count + 20)) $2 $3"
+	equals "$name: the recorder has lost nothing" "${begun#* }" "$(totals | cut -d ' ' -f 2)"
 	$returns
 	if wait_until 60 has_ended; then
 		ok "$name: the last record arrives"
@@ -87,8 +112,8 @@ all_come() {
 		df / /run | sed 's/^/# /'
 	fi
 	"${name}_collected" >/tmp/collected
-	sort /tmp/collected | uniq >/tmp/unique
-	addresses >/tmp/expected
+	sort -u /tmp/collected >/tmp/unique
+	addresses 0 "$count" >/tmp/expected
 	equals "$name: no record is lost" 0 "$(sort /tmp/expected | comm -23 - /tmp/unique | wc -l)"
 	note "$name: $(($(wc -l </tmp/collected) - $(wc -l </tmp/unique))) records arrived twice;" \
 		"$then had arrived when the collector stopped"
@@ -102,8 +127,8 @@ rsyslog_collected() {
 	sed -n 's/.*"daddr": "\(198\.1[89]\.[0-9.]*\)".*/\1/p' $received 2>/dev/null
 }
 
-rsyslog_has_last() {
-	tail -n 20 $received | grep -q -F "\"$last\""
+rsyslog_has() {
+	tail -n 50 $received | grep -q -F "\"$1\""
 }
 
 # starts NAME: start another rsyslogd in addition to rsyslog.service, with /tmp/NAME/conf. The
@@ -119,31 +144,6 @@ starts() {
 ends() {
 	kill "$(cat "/tmp/$1/process")"
 	wait "$(cat "/tmp/$1/process")"
-}
-
-# reads INPUT: wait until rsyslogd reads this input, so that it sees all messages from now on.
-# There is no colon in the message, because journald would take what is before it for a name.
-reads() {
-	await 60 probed "$1"
-}
-
-probed() {
-	echo "probe of the rig" >/dev/kmsg
-	sleep 1
-	[ -s "/var/log/rig.$1" ]
-}
-
-# starts_reading NAME: start such an rsyslogd, and wait until it reads /dev/kmsg
-starts_reading() {
-	rm -f /var/log/rig.imkmsg
-	starts "$1"
-	reads imkmsg
-}
-
-# probe INPUT: print the rule that reads() relies on
-probe() {
-	rm -f "/var/log/rig.$1"
-	echo "if \$inputname == \"$1\" and \$msg contains \"probe of the rig\" then /var/log/rig.$1"
 }
 
 collector_starts() {
@@ -190,37 +190,14 @@ has() {
 	grep -q -F -e "$1" $received
 }
 
-# logs COMM ADDRESS: switch logging on for one connection
-logs() {
-	echo 1 >$switch
-	connection -n "$1" blocking "$2" 9
-	echo 0 >$switch
-}
-
 # record_comes NAME ADDRESS: connect to the address, and check that the record arrives
 record_comes() {
 	connection -n genuine blocking "$2" 9
 	succeeds "$1: a record arrives" wait_until 60 has "\"$2\""
 }
 
-# forgeries_stay NAME: check that the module's records are collected, and forged ones are not
-forgeries_stay() {
-	echo 1 >$switch
-	forge 6.6.6.6
-	head -c 900 /dev/zero | tr '\0' '\1' >/dev/kmsg
-	record_comes "$1, after forged records" 198.51.100.7
-	connection -n '' blocking 198.51.100.8 9
-	await 60 has '"198.51.100.8"'
-	echo 0 >$switch
-	equals "$1: no forged record is collected" "" "$(grep -F 6.6.6.6 $received)"
-	equals "$1: the record of a process without a name is collected" \
-		'{"dport":9,"daddr":"198.51.100.8","comm":"","uid":0}' \
-		"$(grep -F '"198.51.100.8"' $received | jq -c '{dport, daddr, comm, uid}')"
-}
-
 syntax() {
-	for set in sender "journal sender" "journal sender local" "receiver file" "receiver kafka" \
-		"receiver elasticsearch"; do
+	for set in sender "sender local" "receiver file" "receiver kafka" "receiver elasticsearch"; do
 		# shellcheck disable=SC2046 # words
 		configure syntax /etc/tcp-connect-logger \
 			$(for one in $set; do echo "$templates/rsyslog-$one.conf"; done)
@@ -230,86 +207,243 @@ syntax() {
 	done
 }
 
-# by_the_journal: use Debian's rsyslog.conf, which loads imklog and imuxsock. journald forwards the
-# messages of processes to imuxsock.
-by_the_journal() {
+# as_stored: print what the recorder has stored, in order, as the collector should have it
+as_stored() {
+	cat $logs/connections-*.json $logs/connections.json 2>/dev/null |
+		jq -c '{ host: "guest" } + . + { from: "192.0.2.1" }'
+}
+
+# differ: print what only one of the recorder and the collector has
+differ() {
+	as_stored | sort >/tmp/stored
+	jq -c . $received | sort -u | diff /tmp/stored - | head -n 5
+}
+
+# install_sender: use Debian's rsyslog.conf as far as possible
+install_sender() {
 	cp $templates/rsyslog-sender.conf /etc/rsyslog.d/10-tcp-connect-logger.conf
-	cp $templates/rsyslog-journal.conf /etc/rsyslog.d/09-tcp-connect-logger.conf
-	cp $templates/rsyslog-local.conf /etc/rsyslog.d/12-tcp-connect-logger.conf
-	probe imjournal >/etc/rsyslog.d/09-rig.conf
-	systemctl start syslog.socket rsyslog
-	reads imjournal
-	all_come rsyslog 2000 collector_ends collector_starts
-	forgeries_stay imjournal
-	logger -t rig once
-	# Wait until each of rsyslog's inputs has read a message that was sent after this one.
-	logger -u /run/systemd/journal/syslog -t rig later
-	await 60 grep -q 'rig: later$' /var/log/syslog
-	echo 1 >$switch
-	record_comes "imjournal, after another message" 198.51.100.14
-	echo 0 >$switch
-	equals "imjournal: rsyslog gets a message of another process only once" 1 \
-		"$(grep -c 'rig: once$' /var/log/syslog)"
-	equals "rsyslog-local.conf: rsyslog's own files have no records" "" \
-		"$(grep -h 'tcp_connect_logger: pid=.*comm=sequence' /var/log/syslog /var/log/kern.log | head -n 3)"
-	equals "imjournal: imklog, which also runs, causes no warning" 0 "$(grep -c 'install rsyslog-journal.conf' $received)"
-	kill_gap
-	systemctl stop rsyslog.socket syslog.socket rsyslog
-	rm -f /etc/rsyslog.d/09-rig.conf /etc/rsyslog.d/??-tcp-connect-logger.conf
+	install -D -m 644 $templates/rsyslog-resend.conf $drop_in
+	printf '[Unit]\nStartLimitIntervalSec=0\n' >${drop_in%/*}/rig.conf
+	systemctl daemon-reload
 }
 
-# kill_gap: check that records arrive later if rsyslogd is not running when they are made
-kill_gap() {
-	systemctl stop syslog.socket rsyslog
-	logs gap 198.51.100.9
-	systemctl start syslog.socket rsyslog
-	succeeds "imjournal: no record is lost while rsyslogd restarts" wait_until 60 has '"198.51.100.9"'
-}
-
-# by_imkmsg COUNT: check that imkmsg delivers all records, in order. By default, it reads the whole
-# log again if the machine started less than 90 seconds ago.
-by_imkmsg() {
-	{ echo 'module(load="imkmsg" readMode="new-only")'; probe imkmsg; cat $templates/rsyslog-sender.conf; } >/tmp/imkmsg.conf
-	configure imkmsg /etc/tcp-connect-logger /tmp/imkmsg.conf
-	starts_reading imkmsg
-	: >$received
-	all_come rsyslog "$1" collector_ends collector_starts
-	matches "rsyslog: a record has all members" \
-		'{ "host": "guest", "time": "20*", "dport": 9, "daddr": "198.18.0.0", "comm": "sequence", "uid": 0, "pid": [1-9]*, "from": "192.0.2.1" }' \
-		"$(head -n 1 $received)"
-	equals "rsyslog: each line is a JSON object" "$(wc -l <$received)" \
-		"$(jq -c .from $received | grep -c -F '"192.0.2.1"')"
-	figure "fleet: a record takes $(($(wc -c <$received) / $(wc -l <$received))) bytes in the collector's file"
-	forgeries_stay imkmsg
-
-	echo 1 >$switch
-	echo 3 >$rate_limit
-	/payload/sequence 0 10
-	echo 0 >$switch
-	succeeds "rsyslog: the number of suppressed connections arrives" \
-		wait_until 60 has 'connections not logged (rate_limit=3)'
-	echo 0 >$rate_limit
-	ends imkmsg
-}
-
-# by_imklog: check that imklog delivers no record, and that the collector gets the reason
-by_imklog() {
-	{ echo 'module(load="imklog")'; cat $templates/rsyslog-sender.conf; } >/tmp/imklog.conf
-	configure imklog /etc/tcp-connect-logger /tmp/imklog.conf
-	# Read all older messages, so that rsyslogd does not get them.
-	cat /proc/kmsg >/dev/null &
-	await 60 waits_for_more $!
-	kill $!
-	starts imklog
-	: >$received
+# forge_all: forge records in each way that an unprivileged process can try, and as root in the log
+forge_all() {
 	echo 1 >$switch
 	forge 6.6.6.6
-	connection -n genuine blocking 198.51.100.7 9
+	connection -n '","uid":7,"a":"' blocking 198.51.100.7 9
 	echo 0 >$switch
-	succeeds "imklog: the collector gets a warning instead of records" \
-		wait_until 60 has "install rsyslog-journal.conf"
-	equals "imklog: the collector gets nothing else" 1 "$(wc -l <$received)"
-	ends imklog
+	author=$pid
+}
+
+# objects_are_exact: check what arrives of each kind of object
+objects_are_exact() {
+	forge_all
+	connection -n '\x0a\xc3\xa9\x5c\xff' -u 33 blocking 2001:db8::1 443
+	await 60 has '"2001:db8::1"'
+	matches "rsyslog: a record has all members" \
+		"{ \"host\": \"guest\", \"time\": \"20*Z\", \"pid\": $pid, \"uid\": 33, \"comm\": \"\\\\né\\\\\\\\�\", \"family\": \"AF_INET6\", \"daddr\": \"2001:db8::1\", \"dport\": 443, \"ret\": -101, \"netns\": $(stat -Lc %i /proc/self/ns/net), \"cgroup\": [1-9]*, \"cookie\": [1-9]*, \"from\": \"192.0.2.1\" }" \
+		"$(grep -F '"2001:db8::1"' $received)"
+	equals "rsyslog: the name of a process cannot add members" \
+		"[[\"guest\",$author,0,\"\\\",\\\"uid\\\":7,\\\"a\\\":\\\"\",\"198.51.100.7\"]]" \
+		"$(grep -F '"198.51.100.7"' $received | jq -c '[.host, .pid, .uid, .comm, .daddr]' | jq -s -c .)"
+	matches "forged records are in the log" "*-> 6.6.6.6:22*" "$(dmesg)"
+	equals "rsyslog: no forged record is collected" "" "$(grep -F 6.6.6.6 $received)"
+
+	# A loss, and the gap while the module is reloaded
+	records_with "buffer = 1"
+	recorder=$(systemctl show -P MainPID $service)
+	kill -STOP "$recorder"
+	connection -n flood -c $((40000 / $(nproc))) blocking 127.0.0.1 9
+	kill -CONT "$recorder"
+	succeeds "rsyslog: the number of lost connections arrives" \
+		wait_until 60 has '"event": "lost", "count": '
+	succeeds "unload" tcp-connect-logger unload
+	load "$ko"
+	load_event "$ko"
+	succeeds "rsyslog: the gap arrives" wait_until 60 has '"event": "gap", "since": "20'
+	await 60 grep -q 1 $tracing/instances/$service/events/tcp_connect_logger/tcp_connect/enable
+	record_comes "after a gap" 198.51.100.14
+	await 60 is_complete
+	equals "rsyslog: the collector has each loss and gap, too" "" "$(differ)"
+	records_with "file-size = 64"
+}
+
+# noted: print how many bytes imfile has noted as read, in all files
+noted() {
+	sed -s 's/.*"curr_offs": *\([0-9]*\).*/\1/' /var/spool/rsyslog/imfile-state* | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+has_noted() {
+	[ "$(noted)" -gt "$1" ]
+}
+
+# interrupted FROM COUNT COMMAND...: make COUNT connections while the collector is down, end the
+# sender with the command after it has read some of them, and start both. Set $lost to the number of
+# records that do not arrive.
+interrupted() {
+	from=$1 to=$(($1 + $2))
+	shift 2
+	ends collector
+	noted_before=$(noted)
+	makes "$from" "$to"
+	# The sender has read as many as there is room for: more than 1000, at least 150 bytes each.
+	await 60 has_noted $((noted_before + 150000))
+	"$@"
+	await 60 systemctl start syslog.socket rsyslog
+	collector_starts
+	# This one comes last.
+	connection -n last blocking "203.0.113.$((from / 1000 % 256))" 9
+	await 120 has "\"203.0.113.$((from / 1000 % 256))\""
+	addresses "$from" "$to" | sort >/tmp/expected
+	rsyslog_collected | sort >/tmp/collected
+	lost=$(sort -u /tmp/collected | comm -23 /tmp/expected - | wc -l)
+	note "interrupted by $*: $lost lost, $(uniq -d /tmp/collected | wc -l) arrived more than once"
+}
+
+rsyslog_stops() {
+	systemctl stop syslog.socket rsyslog
+}
+
+# Without the socket, systemd starts it again only when this is over.
+rsyslog_killed() {
+	systemctl kill -s KILL rsyslog
+}
+
+# nothing_is_lost: interrupt the sender in each way
+nothing_is_lost() {
+	mv $drop_in /tmp/drop-in
+	systemctl daemon-reload
+	interrupted 110000 5000 rsyslog_killed
+	equals "without rsyslog-resend.conf: records are lost" 1 $((lost > 0))
+	mv /tmp/drop-in $drop_in
+	systemctl daemon-reload
+	interrupted 115000 5000 rsyslog_killed
+	equals "the sender is killed while the collector is down: nothing is lost" 0 "$lost"
+	interrupted 120000 5000 rsyslog_stops
+	equals "the sender restarts while the collector is down: nothing is lost" 0 "$lost"
+
+	# Records that are made while the sender is not running
+	rsyslog_stops
+	connection -n gap blocking 198.51.100.9 9
+	systemctl start syslog.socket rsyslog
+	succeeds "nothing is lost while the sender is not running" wait_until 60 has '"198.51.100.9"'
+}
+
+# files COUNT: true if the recorder has so many older files
+files() {
+	[ "$(find $logs -name 'connections-*.json' | wc -l)" -ge "$1" ]
+}
+
+# recorder_rotates: the recorder begins new files while the collector is down, and while it is up
+recorder_rotates() {
+	records_with "file-size = 1"
+	ends collector
+	makes 0 15000
+	await 60 files 2
+	collector_starts
+	makes 15000 30000
+	await 60 files 4
+	await 120 is_complete
+	equals "new files of the recorder: nothing is lost, and nothing else comes" "" "$(differ)"
+	sed 's/.*"time": "\([^"]*\)".*/\1/' $received | awk '!seen[$0]++' >/tmp/times
+	for file in "$logs"/connections-*.json; do
+		sed 's/.*"time":"\([^"]*\)".*/\1/' "$file" >/tmp/expected
+		grep -x -F -f /tmp/expected /tmp/times >/tmp/collected
+		equals "new files of the recorder: the lines of ${file##*/} are in order" "" \
+			"$(diff /tmp/expected /tmp/collected | head -n 5)"
+	done
+}
+
+# is_complete: true if the collector has as many different objects as the recorder
+is_complete() {
+	[ "$(sort -u $received | wc -l)" -ge "$(cat $logs/*.json | wc -l)" ]
+}
+
+# torn: the power has failed in the middle of a line
+torn() {
+	systemctl stop $service
+	printf '{"time":"20' >>$logs/connections.json
+	records_with "file-size = 64"
+	record_comes "after a torn line" 198.51.100.16
+	equals "a torn line arrives as it is" \
+		'{"originalmsg":"{\"host\":\"guest\",\"time\":\"20","from":"192.0.2.1"}' \
+		"$(grep -F originalmsg $received | sort -u | jq -c .)"
+}
+
+by_rsyslog() {
+	install_sender
+	records_with "file-size = 64"
+	systemctl start syslog.socket rsyslog
+	all_come rsyslog "$1" collector_ends collector_starts
+	await 60 is_complete
+	equals "rsyslog: the collector has exactly what the recorder has stored" "" "$(differ)"
+	figure "fleet: a record takes $(($(cat $logs/*.json | wc -c) / $(cat $logs/*.json | wc -l))) bytes in the" \
+		"recorder's file and $(($(wc -c <$received) / $(wc -l <$received))) in the collector's"
+	objects_are_exact
+	nothing_is_lost
+	torn
+	again
+	recorder_rotates
+	keeps_out
+	rsyslog_stops
+	rm -f /etc/rsyslog.d/??-tcp-connect-logger.conf
+	rm -r ${drop_in%/*}
+	systemctl daemon-reload
+}
+
+# again: begin without records
+again() {
+	rsyslog_stops
+	systemctl stop $service
+	rm -f $logs/* /var/spool/rsyslog/*
+	collector_ends
+	: >$received
+	collector_starts
+	systemctl start syslog.socket rsyslog
+}
+
+# in_journal ADDRESS: true if the recorder has written this connection to the journal
+in_journal() {
+	journalctl -q -n 50 -o cat MESSAGE_ID=3c7b4ff1d7a84c0f9d3c0e6e0a4f6b51 | grep -q -F -e "-> $1:9"
+}
+
+# helped NUMBER: true if rsyslogd has read so many help texts that the kernel has printed. imklog
+# ignores what processes write to the kernel's log.
+helped() {
+	[ "$(grep -c 'sysrq: HELP' /var/log/kern.log)" -ge "$1" ]
+}
+
+# local_records ADDRESS NUMBER: make a record in the log and one in the journal, and print which of
+# them are in rsyslog's own files after a later message of each source is there. NUMBER counts the calls.
+local_records() {
+	echo 1 >$switch
+	connection -n local blocking "$1" 9
+	echo 0 >$switch
+	echo h >/proc/sysrq-trigger
+	await 60 in_journal "$1"
+	logger -t rig "after $1"
+	await 60 helped "$2"
+	await 60 grep -q "rig: after $1\$" /var/log/syslog
+	cat /var/log/kern.log /var/log/syslog | grep -F -e "-> $1:9" |
+		sed 's/.* \(tcp[-_]connect[-_]logger\).*: pid=.*/\1/' | LC_ALL=C sort -u | xargs
+}
+
+keeps_out() {
+	records_with "output = journal"
+	equals "without rsyslog-local.conf: rsyslog's own files have both kinds of records" \
+		"tcp-connect-logger tcp_connect_logger" "$(local_records 198.51.100.21 1)"
+	cp $templates/rsyslog-local.conf /etc/rsyslog.d/12-tcp-connect-logger.conf
+	systemctl restart rsyslog
+	equals "rsyslog-local.conf: rsyslog's own files have no records" "" "$(local_records 198.51.100.22 2)"
+	records_with "output = file"
+}
+
+# reads_anew SENDER CERTIFICATES: configure a sender that reads all of the recorder's files, with the
+# certificates in this directory
+reads_anew() {
+	rm -rf "/tmp/$1"
+	configure "$1" "$2" $templates/rsyslog-sender.conf
 }
 
 # refused NAME COLLECTOR WHO WHY: check that no record arrives, and that WHO (collector or sender)
@@ -317,16 +451,27 @@ by_imklog() {
 # sender's certificates are in /tmp/certificates.NAME.
 refused() {
 	configure collector "$2" $templates/rsyslog-receiver.conf $templates/rsyslog-file.conf
-	configure sender "/tmp/certificates.$1" /tmp/imkmsg.conf
-	rm -f /tmp/collector/messages /tmp/sender/messages
+	reads_anew sender "/tmp/certificates.$1"
+	rm -f /tmp/collector/messages
+	: >$received
 	starts collector
-	starts_reading sender
-	logs refused 198.51.100.10
+	starts sender
 	succeeds "$1: the $3 reports the reason" wait_until 60 says "$3" "$4"
 	ends sender
 	ends collector
-	equals "$1: the collector gets no record" "" "$(grep -F '"198.51.100.10"' $received)"
-	rm -rf /tmp/sender
+	equals "$1: the collector gets nothing" "" "$(cat $received)"
+}
+
+# accepted: check that records arrive if the certificates are right
+accepted() {
+	configure collector /etc/collector $templates/rsyslog-receiver.conf $templates/rsyslog-file.conf
+	reads_anew sender /etc/tcp-connect-logger
+	: >$received
+	starts collector
+	starts sender
+	succeeds "right certificates: the collector gets the records" wait_until 60 has '"198.51.100.10"'
+	ends sender
+	ends collector
 }
 
 # certificates_of NAME AUTHORITY CERTIFICATE
@@ -338,6 +483,12 @@ certificates_of() {
 }
 
 wrong_certificates() {
+	# Few records, so that each sender has little to send
+	systemctl stop $service
+	rm -f $logs/*
+	records_with "output = file"
+	connection -n refused blocking 198.51.100.10 9
+	accepted
 	authority=/root/authority/ca.pem
 	certificates_of sender-of-another-authority $authority /root/wrong/web1
 	certificates_of sender-of-another-domain $authority /root/authority/collector
@@ -354,31 +505,28 @@ wrong_certificates() {
 liar() {
 	configure collector /etc/collector $templates/rsyslog-receiver.conf $templates/rsyslog-file.conf
 	cat >/tmp/liar.conf <<-'END'
+		module(load="imfile")
 		module(load="omrelp")
+		input(type="imfile" file="/tmp/liar/lies" tag="lies")
 		template(name="lie" type="string" string="%msg%")
 		template(name="no-json" type="string" string="no %msg%\n{\"host\":\"other\",\"from\":\"192.0.2.99\"}")
 	END
 	for template in lie no-json; do
 		sed -n '/^	action(type="omrelp"/,/^	*tls.myPrivKey/p' $templates/rsyslog-sender.conf |
-			sed "s/template=\"[^\"]*\"/template=\"$template\"/; s/ name=\"[^\"]*\"/ name=\"$template\"/; \$s/\$/)/"
-	done >/tmp/liar.actions
-	{
-		echo "if \$msg contains \"other\" then {"
-		cat /tmp/liar.actions
-		echo "}"
-	} >>/tmp/liar.conf
-	{ echo 'module(load="imkmsg" readMode="new-only")'; probe imkmsg; } >/tmp/liar.input
-	configure liar /etc/tcp-connect-logger /tmp/liar.input /tmp/liar.conf
+			sed "s/template=\"[^\"]*\"/template=\"$template\"/; s/ name=\"[^\"]*\"/ name=\"$template\"/; \$s/\$/ action.resumeRetryCount=\"-1\" action.resumeInterval=\"1\")/"
+	done >>/tmp/liar.conf
+	configure liar /etc/tcp-connect-logger /tmp/liar.conf
+	echo '{"host":"other","from":"192.0.2.99","daddr":"198.51.100.11"}' >/tmp/liar/lies
 	: >$received
 	starts collector
-	starts_reading liar
-	echo '{"host":"other","from":"192.0.2.99","daddr":"198.51.100.11"}' >/dev/kmsg
+	starts liar
 	succeeds "false sender: its objects arrive" wait_until 60 lines_received 2
 	ends liar
 	ends collector
-	equals "false sender: the collector adds the true address" "192.0.2.1 192.0.2.1" \
-		"$(jq -r .from $received | xargs)"
-	equals "false sender: each of its two messages becomes one object" 2 "$(wc -l <$received)"
+	equals "false sender: the collector adds the true address, and each message is one object" \
+		'{"host":"other","from":"192.0.2.1","daddr":"198.51.100.11"}
+{"originalmsg":"no {\"host\":\"other\",\"from\":\"192.0.2.99\",\"daddr\":\"198.51.100.11\"}#012{\"host\":\"other\",\"from\":\"192.0.2.99\"}","from":"192.0.2.1"}' \
+		"$(jq -c . $received | LC_ALL=C sort)"
 }
 
 lines_received() {
@@ -394,31 +542,29 @@ rotation() {
 	sed -i '/ collector.example$/s/^[^ ]*/127.0.0.1/' /etc/hosts
 	rm -f $received*
 	systemctl start rsyslog
-	starts_reading imkmsg
-	echo 1 >$switch
+	reads_anew sender /etc/tcp-connect-logger
+	starts sender
 	record_comes "before the rotation" 198.51.100.12
 	succeeds "rotation: logrotate succeeds" \
 		/payload/logrotate -f -s /tmp/logrotate.state /etc/logrotate.d/tcp-connect-logger
 	await 60 record_in_new_file
-	echo 0 >$switch
 	equals "rotation: the first record is in the old file" 1 "$(grep -c -F 198.51.100.12 $received.1)"
-	equals "rotation: the old file gets no later record" 0 "$(grep -c -F 198.51.100.13 $received.1)"
-	equals "rotation: the later records are in a new file" 1 \
-		$(($(grep -c -F 198.51.100.13 $received) > 0))
+	equals "rotation: the later records are in a new file" "0 1" \
+		"$(grep -c -F 198.51.100.12 $received) $(($(grep -c -F 198.51.100.13 $received) > 0))"
 	for _ in 1 2; do
 		/payload/logrotate -f -s /tmp/logrotate.state /etc/logrotate.d/tcp-connect-logger
 		await 60 record_in_new_file
 	done
 	succeeds "rotation: old files are compressed" test -s $received.2.gz
-	ends imkmsg
-	systemctl stop syslog.socket rsyslog
-	rm -f /etc/rsyslog.d/09-rig.conf /etc/rsyslog.d/??-tcp-connect-logger.conf
+	ends sender
+	rsyslog_stops
+	rm -f /etc/rsyslog.d/??-tcp-connect-logger.conf
 }
 
 # record_in_new_file: make another record, because rsyslogd acts on the signal only at the next
 # message; true if a record is in the new file
 record_in_new_file() {
-	logs genuine 198.51.100.13
+	connection -n genuine blocking 198.51.100.13 9
 	[ -s $received ]
 }
 
@@ -431,13 +577,17 @@ rsyslog_begins() {
 
 # ---- systemd's journal
 
-journal_collected() {
-	journalctl -D /var/log/journal/remote -o cat _TRANSPORT=kernel 2>/dev/null |
-		sed -n 's/^tcp_connect_logger: pid=.* -> \(198\.1[89]\.[0-9.]*\):9$/\1/p'
+# documented OPTION...: run the command that the template documents
+documented() {
+	$(sed -n 's/^#\t\(journalctl .*\)/\1/p' $templates/journal-remote.conf | sed 's/ -o json//') "$@" 2>/dev/null
 }
 
-journal_has_last() {
-	journalctl -D /var/log/journal/remote -o cat _TRANSPORT=kernel -n 20 | grep -q -F -e "> $last:9"
+journal_collected() {
+	documented -o cat --output-fields=CONNECTION_DADDR | grep '^198\.1[89]\.'
+}
+
+journal_has() {
+	documented -o cat --output-fields=CONNECTION_DADDR -n 50 | grep -q -x -F -e "$1"
 }
 
 # certificates: make a key for the sender and for the collector, signed by an authority that both
@@ -465,6 +615,13 @@ remote_ends() {
 	systemctl stop systemd-journal-remote.socket systemd-journal-remote.service
 }
 
+# forge_entry: as an unprivileged user, write an entry that looks like one of the recorder
+forge_entry() {
+	printf '%s\n' MESSAGE=forged MESSAGE_ID=3c7b4ff1d7a84c0f9d3c0e6e0a4f6b51 CONNECTION_DADDR=6.6.6.6 \
+		_SYSTEMD_UNIT=$service.service OBJECT_SYSTEMD_UNIT=$service.service \
+		SYSLOG_IDENTIFIER=tcp-connect-logger | $as_nobody logger --journald
+}
+
 journal() {
 	certificates >/tmp/openssl 2>&1
 	install -D -m 644 $templates/journal-upload.conf /etc/systemd/journal-upload.conf.d/tcp-connect-logger.conf
@@ -484,7 +641,18 @@ journal() {
 	systemctl restart systemd-journald
 	remote_starts
 	systemctl start systemd-journal-upload
+	records_with "output = journal"
 	all_come journal "$1" remote_ends remote_starts
+	forge_all
+	forge_entry
+	connection -n '","uid":7,"a":"' -u 33 blocking 198.51.100.8 443
+	await 60 journal_has 198.51.100.8
+	equals "journal: an entry has all fields, and the name of a process cannot add fields" \
+		"{\"CONNECTION_PID\":\"$pid\",\"CONNECTION_UID\":\"33\",\"CONNECTION_COMM\":\"\\\",\\\"uid\\\":7,\\\"a\\\":\\\"\",\"CONNECTION_FAMILY\":\"AF_INET\",\"CONNECTION_DPORT\":\"443\",\"CONNECTION_RET\":\"-101\"}" \
+		"$(documented -o json CONNECTION_DADDR=198.51.100.8 | jq -c '{ CONNECTION_PID, CONNECTION_UID, CONNECTION_COMM, CONNECTION_FAMILY, CONNECTION_DPORT, CONNECTION_RET }')"
+	equals "journal: a forged entry has arrived" forged \
+		"$(journalctl -D /var/log/journal/remote -q -o cat CONNECTION_DADDR=6.6.6.6)"
+	equals "journal: the documented command shows nothing forged" "" "$(documented -o json | grep -F 6.6.6.6)"
 	systemctl stop systemd-journal-upload
 	remote_ends
 }
@@ -500,16 +668,15 @@ echo on >/proc/sys/kernel/printk_devkmsg
 systemctl stop rsyslog.socket syslog.socket rsyslog auditd prometheus-node-exporter 2>/dev/null
 network
 load "$ko" rate_limit=0
+load_event "$ko"
 journal "$2"
 rsyslog_begins
-by_the_journal
-no_journald
-by_imkmsg "$2"
-by_imklog
+by_rsyslog "$2"
 collector_ends
 wrong_certificates
 liar
 rotation
+systemctl stop $service
 unload tcp_connect_logger
 equals "fleet: no unit has failed" "" "$(systemctl --failed --plain --no-legend)"
 echo end
