@@ -168,10 +168,17 @@ begin_and_stop() {
 	fi
 }
 
+# no_process_of GROUP: true if no process of this group runs: only then are all its locks free
+no_process_of() {
+	sed 's/.*) //' /proc/[0-9]*/stat |
+		awk -v group="$1" '$3 == group && $1 != "Z" { runs = 1 } END { exit runs }'
+}
+
 # kill_stopped: kill the interrupted program and all its child processes
 kill_stopped() {
 	kill -KILL -$interrupted
 	wait $interrupted 2>/dev/null
+	await 60 no_process_of $interrupted
 	go_on
 }
 
