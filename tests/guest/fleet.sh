@@ -223,7 +223,8 @@ differ() {
 install_sender() {
 	cp $templates/rsyslog-sender.conf /etc/rsyslog.d/10-tcp-connect-logger.conf
 	install -D -m 644 $templates/rsyslog-resend.conf $drop_in
-	printf '[Unit]\nStartLimitIntervalSec=0\n' >${drop_in%/*}/rig.conf
+	# It is started often, and an emulated machine on a busy host may stall.
+	printf '[Unit]\nStartLimitIntervalSec=0\n[Service]\nTimeoutStartSec=infinity\n' >${drop_in%/*}/rig.conf
 	systemctl daemon-reload
 }
 
