@@ -59,6 +59,11 @@ static int tcp_socket(int flags)
 {
 	int fd = socket(address.sa.sa_family, SOCK_STREAM | flags, 0);
 
+	/* If ipv6 is a module that is not loaded, this is the result. */
+	if (fd < 0 && errno == EAFNOSUPPORT) {
+		puts("result=EAFNOSUPPORT");
+		exit(0);
+	}
 	if (fd < 0)
 		die("socket");
 	return fd;
