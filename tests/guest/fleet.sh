@@ -358,7 +358,8 @@ recorder_rotates() {
 
 # is_complete: true if the collector has as many different objects as the recorder
 is_complete() {
-	[ "$(sort -u $received | wc -l)" -ge "$(cat $logs/*.json | wc -l)" ]
+	number=$(cat $logs/*.json | wc -l)
+	[ "$(wc -l <$received)" -ge "$number" ] && [ "$(sort -u $received | wc -l)" -ge "$number" ]
 }
 
 # torn: the power has failed in the middle of a line
