@@ -15,7 +15,9 @@
 . /payload/chroot.sh
 
 # The options of each kind of kernel that are not as in a kernel that gcc compiled
-by_clang="CC_IS_GCC=n CC_IS_CLANG=y LD_IS_BFD=n LD_IS_LLD=y"
+by_clang="CC_IS_GCC=n CC_IS_CLANG=y LD_IS_BFD=n LD_IS_LLD=y CC_HAS_MIN_FUNCTION_ALIGNMENT=n
+	FTRACE_MCOUNT_USE_CC=n FTRACE_MCOUNT_USE_OBJTOOL=y GCC_VERSION=0 CLANG_VERSION=190000
+	CC_IMPLICIT_FALLTHROUGH=-Wimplicit-fallthrough CC_HAS_NAMED_AS=n USE_X86_SEG_SUPPORT=n"
 lto="LTO=y LTO_NONE=n LTO_CLANG=y LTO_CLANG_THIN=y"
 cfi="CFI_CLANG=y FINEIBT=y"
 
@@ -41,7 +43,8 @@ built_by_clang() {
 
 # arm64's own headers are not there, but nothing in them is read before the error.
 arm64() {
-	configure X86_64=n
+	# shellcheck disable=SC2086 # words
+	configure $by_clang X86_64=n
 	if output=$(build LLVM=1 CC=clang ARCH=arm64); then
 		not_ok "arm64: refused" "the build succeeded"
 	else
