@@ -49,7 +49,7 @@ arm64() {
 		not_ok "arm64: refused" "the build succeeded"
 	else
 		equals "arm64: refused, with one error for each file" \
-			'#error "tcp-connect-logger runs on x86_64 only: remove it from this machine"' \
+			'"tcp-connect-logger runs on x86_64 only: remove it from this machine"' \
 			"$(echo "$output" | sed -n 's/.* error: //p' | sort -u)"
 	fi
 	restore
