@@ -8,7 +8,7 @@
 # For a guest in which an instruction takes a nanosecond.
 #
 # where: bare
-# on: line
+# on: suite
 # boot: instructions 4
 # payload: module cost connect recorder
 # arguments: /payload/tcp-connect-logger.ko $([ -n "$ALL" ] || [ "$suite" = trixie ] && echo 1000000 || echo 100000)
