@@ -36,40 +36,11 @@ ends() {
 	equals "$1: SIGTERM ends it" 0 $status
 }
 
-# lines NAME NUMBER: true if there are at least so many lines
-lines() {
-	[ "$(wc -l <"/tmp/$1")" -ge "$2" ]
-}
-
 # shows NAME OPTION...: print what follow shows until it ends; /tmp/NAME.err gets its errors
 shows() {
 	name=$1
 	shift
 	timeout 60 tcp-connect-logger follow "$@" 2>"/tmp/$name.err"
-}
-
-
-# makes NAME UID ADDRESS PORT: make connection number N, and set $pid_N and $line_N
-makes() {
-	connection -n "$1" -u "$2" blocking "$3" "$4"
-	line=$(record "$pid" "$2" "$1" "$3" "$4")
-	number=$((number + 1))
-	eval "pid_$number=$pid line_$number='${line#<6>tcp_connect_logger: }'"
-}
-
-series() {
-	number=0
-	makes alpha 0 127.0.0.1 9
-	makes 'be\x20ta' 33 198.51.100.1 443
-	makes gamma 0 2001:db8::1 443
-	makes '\x0a\xc3\xa9\x5cx\xff' 12345 ::1 9
-}
-
-# those NUMBER...: print these connections of the series as follow writes them to a pipe
-those() {
-	for one in "$@"; do
-		eval "echo \"TIME \$line_$one\""
-	done
 }
 
 timeless() {

@@ -75,10 +75,6 @@ starts() {
 	[ ! -s /tmp/errors ] || note "$(cat /tmp/errors)"
 }
 
-records() {
-	grep -q 1 $recorded/enable && waits $recorder
-}
-
 ends() {
 	kill $recorder
 	wait $recorder
@@ -88,17 +84,6 @@ ends() {
 
 objects() {
 	cat $logs/*.json
-}
-
-# sums: print the number of records, and the number of connections that were lost
-sums() {
-	objects | awk -F '"count":' '/"event":"lost"/ { lost += $2 + 0; next } { records++ }
-		END { print records + 0, lost + 0 }'
-}
-
-# accounted NUMBER: true if so many connections are stored or lost
-accounted() {
-	[ "$(sums | awk '{ print $1 + $2 }')" -ge "$1" ]
 }
 
 # of_status NAME: the number in this line of the recorder's /proc/PID/status

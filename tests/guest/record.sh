@@ -27,10 +27,6 @@ starts() {
 	await 60 records
 }
 
-records() {
-	grep -q 1 "$recorded/enable" && waits "$recorder"
-}
-
 # ends NAME: end the recorder
 ends() {
 	status=0
@@ -53,24 +49,6 @@ objects() {
 # stored NUMBER: true if there are at least so many lines
 stored() {
 	[ "$(objects | wc -l)" -ge "$1" ]
-}
-
-# sums: print the number of records, and the number of connections that were lost
-sums() {
-	objects | awk -F '"count":' '
-		/"event":"lost"/ { lost += $2 + 0 }
-		/"pid":[0-9]*,"uid"/ { records++ }
-		END { print records + 0, lost + 0 }'
-}
-
-# total: print the sum of both
-total() {
-	sums | awk '{ print $1 + $2 }'
-}
-
-# accounted NUMBER: true if so many connections are stored or lost
-accounted() {
-	[ "$(total)" -ge "$1" ]
 }
 
 # connects NUMBER: make so many connections at full speed, on each CPU

@@ -41,10 +41,6 @@ all_read() {
 	await 60 waits "$(cat "/tmp/$1.pid")"
 }
 
-lines() {
-	[ "$(wc -l <"/tmp/$1")" -ge "$2" ]
-}
-
 # errors NAME: print the messages of a command, without the one that says what it shows
 errors() {
 	sed '/^tcp-connect-logger: showing /d; /^tcp-connect-logger: counting /d' "/tmp/$1.err"
@@ -53,30 +49,6 @@ errors() {
 # Mask the time of each line
 timeless() {
 	sed "s/^$(date -u +%Y-%m-%d)T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]\.[0-9]\{6\}Z /TIME /" "$@"
-}
-
-# makes NAME UID ADDRESS PORT: make connection number N, and set $pid_N to its process ID and
-# $line_N to its record
-makes() {
-	connection -n "$1" -u "$2" blocking "$3" "$4"
-	line=$(record "$pid" "$2" "$1" "$3" "$4")
-	number=$((number + 1))
-	eval "pid_$number=$pid line_$number='${line#<6>tcp_connect_logger: }'"
-}
-
-series() {
-	number=0
-	makes alpha 0 127.0.0.1 9
-	makes 'be\x20ta' 33 198.51.100.1 443
-	makes gamma 0 2001:db8::1 443
-	makes '\x0a\xc3\xa9\x5cx\xff' 12345 ::1 9
-}
-
-# those NUMBER...: print these records of the series as follow writes them to a pipe
-those() {
-	for one in "$@"; do
-		eval "echo \"TIME \$line_$one\""
-	done
 }
 
 follows() {

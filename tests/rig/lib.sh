@@ -423,3 +423,60 @@ unload() {
 	[ ! -d "$livepatches/$1" ] || disable_patch "$livepatches/$1"
 	wait_until 20 rmmod "$1"
 }
+
+# ---- Readers of the trace event
+
+# lines NAME NUMBER: true if /tmp/NAME has at least so many lines
+lines() {
+	[ "$(wc -l <"/tmp/$1")" -ge "$2" ]
+}
+
+# makes NAME UID ADDRESS PORT: make connection number N, and set $pid_N to its process ID and
+# $line_N to its record
+makes() {
+	connection -n "$1" -u "$2" blocking "$3" "$4"
+	line=$(record "$pid" "$2" "$1" "$3" "$4")
+	number=$((number + 1))
+	eval "pid_$number=$pid line_$number='${line#<6>tcp_connect_logger: }'"
+}
+
+# series: make four connections that differ in each filter's field
+series() {
+	number=0
+	makes alpha 0 127.0.0.1 9
+	makes 'be\x20ta' 33 198.51.100.1 443
+	makes gamma 0 2001:db8::1 443
+	makes '\x0a\xc3\xa9\x5cx\xff' 12345 ::1 9
+}
+
+# those NUMBER...: print these records of the series as follow writes them to a pipe
+those() {
+	for one in "$@"; do
+		eval "echo \"TIME \$line_$one\""
+	done
+}
+
+# records: true if the recorder with the process ID $recorder waits for records. $recorded is the
+# event's directory in its trace instance.
+records() {
+	grep -q 1 "$recorded/enable" && waits "$recorder"
+}
+
+# sums: print the number of records, and the number of connections that were lost. objects is a
+# function of the test that prints what is stored.
+sums() {
+	objects | awk -F '"count":' '
+		/"event":"lost"/ { lost += $2 + 0 }
+		/"pid":[0-9]*,"uid"/ { records++ }
+		END { print records + 0, lost + 0 }'
+}
+
+# total: print the sum of both
+total() {
+	sums | awk '{ print $1 + $2 }'
+}
+
+# accounted NUMBER: true if so many connections are stored or lost
+accounted() {
+	[ "$(total)" -ge "$1" ]
+}
