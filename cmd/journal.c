@@ -3,7 +3,7 @@
 /*
  * Write connections to the journal, as structured entries (systemd.journal-fields(7)).
  *
- * journald sets _PID and _SYSTEMD_UNIT, which are those of this program. "journalctl -u UNIT" also
+ * journald sets _PID and _SYSTEMD_UNIT to those of this program. "journalctl -u UNIT" also
  * finds entries that root has written about the unit, in which OBJECT_SYSTEMD_UNIT is its name.
  * OBJECT_PID would make journald look in /proc, where another process may have the number by then.
  */
@@ -103,6 +103,15 @@ bool journal_connection(const struct traced *traced, unsigned int fields)
 	return send_entry(&entry);
 }
 
+/* Begin an entry that is not a connection. */
+static void add_note(struct entry *entry, const char *message, const char *event)
+{
+	add_text(entry, message);
+	add_text(entry, "PRIORITY=4");
+	add_text(entry, NOTE);
+	add_text(entry, event);
+}
+
 /**
  * journal_loss() - write to the journal what was lost
  * @loss: what was lost
@@ -118,10 +127,7 @@ bool journal_loss(const struct loss *loss)
 	loss_text(loss, message + strlen(message), sizeof(message) - strlen(message));
 	snprintf(count, sizeof(count), FIELD "COUNT=%llu", loss->count);
 	snprintf(reason, sizeof(reason), FIELD "REASON=%s", loss->reason);
-	add_text(&entry, message);
-	add_text(&entry, "PRIORITY=4");
-	add_text(&entry, NOTE);
-	add_text(&entry, FIELD "EVENT=lost");
+	add_note(&entry, message, FIELD "EVENT=lost");
 	add_text(&entry, count);
 	add_text(&entry, reason);
 	return send_entry(&entry);
@@ -142,10 +148,7 @@ bool journal_gap(unsigned long long nsec, unsigned long long since)
 	gap_text(nsec, since, message + strlen(message), sizeof(message) - strlen(message));
 	json_time(nsec, 9, end + strlen(end));
 	json_time(since, 9, begin + strlen(begin));
-	add_text(&entry, message);
-	add_text(&entry, "PRIORITY=4");
-	add_text(&entry, NOTE);
-	add_text(&entry, FIELD "EVENT=gap");
+	add_note(&entry, message, FIELD "EVENT=gap");
 	add_text(&entry, end);
 	add_text(&entry, begin);
 	return send_entry(&entry);
