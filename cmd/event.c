@@ -15,6 +15,7 @@
 
 #include "command.h"
 #include "event.h"
+#include "instance.h"
 #include "progress.h"
 #include "record.h"
 
@@ -173,11 +174,11 @@ struct names event_users(void)
 /* Returns true if this process of ours has such a trace instance, and has been asked. */
 static bool ask_reader(const char *instance)
 {
+	int pid = instance_owner(instance);
 	char *name = NULL;
 	bool asked = false;
-	int pid, end;
 
-	if (sscanf(instance, NAME "-%d%n", &pid, &end) != 1 || instance[end])
+	if (!pid)
 		return false;
 	name = read_text("/proc/%d/comm", pid);
 	/* Another process may have the number of one that was killed. */
@@ -187,7 +188,7 @@ static bool ask_reader(const char *instance)
 	return asked;
 }
 
-/* Remove the recorder's instance, and report what is in its buffers. */
+/* Remove the recorder's instance, and report how many connections its buffers held. */
 static void remove_buffers(void)
 {
 	const char *instance = TRACING "/instances/" RECORDER_INSTANCE;

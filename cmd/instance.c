@@ -61,13 +61,28 @@ bool event_await(void)
 	return true;
 }
 
+/**
+ * instance_owner() - find out which process has made a trace instance
+ * @name: name of the instance
+ *
+ * Return: its process ID, or 0 if instance_create() makes no such name.
+ */
+int instance_owner(const char *name)
+{
+	int pid, end;
+
+	if (sscanf(name, INSTANCE "%d%n", &pid, &end) != 1 || name[end] || pid < 0)
+		return 0;
+	return pid;
+}
+
 static int remove_dead(const char *name, void *context)
 {
 	struct tracefs_instance *dead;
-	int pid;
+	int pid = instance_owner(name);
 
 	(void)context;
-	if (sscanf(name, INSTANCE "%d", &pid) != 1 || !kill(pid, 0) || errno != ESRCH)
+	if (!pid || !kill(pid, 0) || errno != ESRCH)
 		return 0;
 	dead = tracefs_instance_create(name);
 	if (dead) {

@@ -15,6 +15,7 @@
 /** define INSTANCE - name of a process's trace instance, which its process ID follows */
 #define INSTANCE	NAME "-"
 
+int instance_owner(const char *name);
 bool event_exists(void);
 bool event_await(void);
 struct tracefs_instance *instance_create(void);
