@@ -270,11 +270,11 @@ static bool match(unsigned int kinds, const struct record *record, const unsigne
  * @record: the record
  * @cgroup: ID of the process's cgroup, or NULL if it is not known
  *
- * Return: true if at least one filter of each given kind matches, and none of those with BUT_NOT.
+ * Return: true if the record matches a filter of each given kind, and no filter with BUT_NOT.
  */
 bool filters_match(const struct record *record, const unsigned long long *cgroup)
 {
-	return match(~0U, record, cgroup);
+	return !nr_filters || match(~0U, record, cgroup);
 }
 
 /**

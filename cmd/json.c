@@ -13,7 +13,7 @@
 #include "text.h"
 #include "users.h"
 
-/** json_fields - the names of the members, which are those of the trace event where it has them */
+/** json_fields - the names of the members: the names in the trace event, if it has them */
 const char * const json_fields[NR_JSON_FIELDS] = {
 	[JSON_TIME] = "time",
 	[JSON_PID] = "pid",
@@ -38,8 +38,8 @@ static const char pairs[] = {
 #define DIGITS	20
 
 /*
- * Each of these functions returns the end of what it has written. None writes a NUL. The bytes that
- * follow may change, too.
+ * Each of these functions returns the end of its output. None writes a NUL. Each may change the
+ * bytes behind its output.
  */
 
 /* Copying all of the digits takes fewer instructions than copying as many as there are. */

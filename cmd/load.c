@@ -666,7 +666,7 @@ static int unload(const char *event, bool quiet)
 	double wait = timeout;
 	int ret;
 
-	/* The readers store or show what is in the kernel's buffers first. */
+	/* First, the readers store or show the records in the kernel's buffers. */
 	if (had_event && !event_ask_readers() && wait > EVENT_TIMEOUT)
 		wait = EVENT_TIMEOUT;
 	switch (until(event_gone, now() + wait, true)) {

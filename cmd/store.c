@@ -208,7 +208,7 @@ static unsigned long long count_lines(const char *text, size_t length)
 	return lines;
 }
 
-/* Write what is in the buffer. Returns false if it cannot be written now. */
+/* Write the lines in the buffer. Returns false if this is not possible now. */
 static bool write_buffer(struct store *store, bool is_record)
 {
 	while (store->start < store->end) {
