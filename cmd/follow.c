@@ -7,7 +7,6 @@
  * stored can be shown first.
  */
 #include <limits.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -59,7 +58,7 @@ static struct {
 	unsigned long long buffer, lines, since, until;
 	const char *directory;
 } settings = {
-	.buffer = 64, .lines = ULLONG_MAX, .until = ULLONG_MAX, .directory = STORE_DIRECTORY,
+	.buffer = RING_MIB, .lines = ULLONG_MAX, .until = ULLONG_MAX, .directory = STORE_DIRECTORY,
 };
 
 /* ---- The log ---- */
@@ -328,8 +327,7 @@ int do_follow(int argc, char **argv)
 	struct history *history = NULL;
 	int option;
 
-	setlocale(LC_CTYPE, "");
-	text_init();
+	text_init("");
 	argv[0] = "follow";
 	settings.form = isatty(STDOUT_FILENO) ? PRINT_COLUMNS : PRINT_LINES;
 	while ((option = next_option(argc, argv, options, usage)) != -1)
@@ -339,11 +337,8 @@ int do_follow(int argc, char **argv)
 		    "--lines, --since and --until show what was recorded, and not the log: omit --log and --kmsg");
 	if (settings.since > settings.until)
 		die(EXIT_USAGE, "--since is later than --until");
-	/* JSON is UTF-8 in every locale. */
-	if (settings.form == PRINT_JSON) {
-		setlocale(LC_CTYPE, "C.UTF-8");
-		text_init();
-	}
+	if (settings.form == PRINT_JSON)
+		text_init(UTF8_LOCALE);
 
 	io_init();
 	if (settings.history)

@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,7 +180,7 @@ static struct ring *take_up(size_t size, const char *filter)
 	return ring;
 }
 
-/* Store what is in the buffers, and remove the instance, because somebody unloads the module. */
+/* Somebody unloads the module: store the records in the buffers, and remove the instance. */
 static void let_go(struct ring *ring)
 {
 	struct ring_totals totals;
@@ -224,7 +223,8 @@ static struct {
 	bool to_journal;
 	unsigned long long buffer, file_size, total_size, days;
 } settings = {
-	.directory = STORE_DIRECTORY, .buffer = 64, .file_size = 64, .total_size = 1024, .days = 30,
+	.directory = STORE_DIRECTORY, .buffer = RING_MIB,
+	.file_size = 64, .total_size = 1024, .days = 30,
 };
 
 enum { BUFFER = 256, CONFIG_FILE, DIRECTORY, FIELDS, FILE_SIZE, OUTPUT, TOTAL_SIZE, DAYS };
@@ -366,9 +366,7 @@ int do_record(int argc, char **argv)
 	char *filter;
 	int option;
 
-	/* JSON is UTF-8 in every locale. */
-	setlocale(LC_CTYPE, "C.UTF-8");
-	text_init();
+	text_init(UTF8_LOCALE);
 	argv[0] = "record";
 	/* The command line overrides the file, so find the file first. */
 	while ((option = next_option(argc, argv, known, usage)) != -1)

@@ -7,7 +7,7 @@
  *
  * The kernel wakes us for the first record after a pause. Then we look twice a second, because
  * waking us for each record would cost more than the record. Meanwhile, the kernel wakes us only if
- * half of a buffer is full, which is what buffer_percent has by default.
+ * half of a buffer is full: the default of buffer_percent is 50.
  */
 #include <errno.h>
 #include <event-parse.h>
@@ -258,9 +258,9 @@ static unsigned long long get_u64(const unsigned char *from)
 }
 
 /*
- * Go to the next record in the page, if any. The format is that of struct ring_buffer_event in the
- * kernel's include/linux/ring_buffer.h. libtraceevent's kbuffer would take 390 instructions for
- * each record, half of what the kernel takes to trace the connection.
+ * Go to the next record in the page, if any. A record begins with a struct ring_buffer_event (the
+ * kernel's include/linux/ring_buffer.h). libtraceevent's kbuffer would take 390 instructions for
+ * each record. Tracing the connection takes the kernel only twice as many.
  */
 static void next_event(struct cpu *cpu)
 {

@@ -12,8 +12,8 @@
 
 #include "record.h"
 
-/** define RING_SIZE - default size of the buffers of all CPUs together, in bytes */
-#define RING_SIZE	(64UL << 20)
+/** define RING_MIB - default size of the buffers of all CPUs together, in MiB */
+#define RING_MIB	64UL
 
 /**
  * struct ring_totals - counts of the kernel, since the buffer was made or cleared

@@ -6,6 +6,7 @@
  * reorder their neighbours, or with names that only look the same.
  */
 #include <langinfo.h>
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 #include <wchar.h>
@@ -17,12 +18,14 @@
 static bool utf8;
 
 /**
- * text_init() - look up the encoding of the terminal
+ * text_init() - choose the encoding of what is printed
+ * @locale: "" for the terminal's, or UTF8_LOCALE
  *
- * Call this function after setlocale(). Until then, only ASCII is printable.
+ * Until this is called, only ASCII is printable.
  */
-void text_init(void)
+void text_init(const char *locale)
 {
+	setlocale(LC_CTYPE, locale);
 	utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 }
 

@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/** define UTF8_LOCALE - a locale for JSON, which is always UTF-8 */
+#define UTF8_LOCALE	"C.UTF-8"
+
 /** define TEXT_ROOM - room that text_safe() needs for @length bytes, including the NUL */
 #define TEXT_ROOM(length)	(6 * (length) + 1)
 
@@ -23,7 +26,7 @@ enum text_form {
 };
 
 size_t text_character(const char *text, size_t length, unsigned int *code);
-void text_init(void);
+void text_init(const char *locale);
 int text_safe(const char *text, size_t length, enum text_form form, char *safe);
 int text_width(const char *text);
 void text_cut(char *text, int columns);

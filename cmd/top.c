@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <jansson.h>
 #include <libsmartcols.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +60,7 @@ static struct {
 } settings = { .interval = 2 };
 
 static unsigned long long missed;	/* connections and log lines that no row counts */
-static unsigned long long missed_before;	/* of those, before the module was unloaded */
+static unsigned long long missed_before;	/* how many before the module was unloaded */
 
 /* ---- The kernel's histograms ---- */
 
@@ -211,7 +210,7 @@ static void begin_event(void)
 	if (tracefs_event_file_exists(instance, MODULE, TRACE_EVENT, "hist"))
 		set_triggers(filter);
 	else
-		ring = ring_open(instance, RING_SIZE, filter);
+		ring = ring_open(instance, RING_MIB << 20, filter);
 }
 
 /* Read the last counts, because somebody unloads the module, and go on when it is back. */
@@ -654,16 +653,12 @@ int do_top(int argc, char **argv)
 	struct source *source = NULL;
 	int option;
 
-	setlocale(LC_CTYPE, "");
-	text_init();
+	text_init("");
 	argv[0] = "top";
 	while ((option = next_option(argc, argv, known, usage)) != -1)
 		apply(option, optarg);
-	/* JSON is UTF-8 in every locale. */
-	if (settings.json) {
-		setlocale(LC_CTYPE, "C.UTF-8");
-		text_init();
-	}
+	if (settings.json)
+		text_init(UTF8_LOCALE);
 
 	terminal_init();
 	io_init();

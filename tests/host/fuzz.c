@@ -9,7 +9,6 @@
  * has the first inputs for a target.
  */
 #include <assert.h>
-#include <locale.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -284,8 +283,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		fprintf(stderr, "call it fuzz-TARGET, with one of targets[] in fuzz.c\n");
 		exit(1);
 	}
-	setlocale(LC_CTYPE, "C.UTF-8");
-	text_init();
+	text_init(UTF8_LOCALE);
 	return 0;
 }
 

@@ -6,7 +6,6 @@
  *
  * The program reports its results like a test in a guest, see tests/rig/rig.sh.
  */
-#include <locale.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <stdbool.h>
@@ -784,8 +783,7 @@ static void test_when(void)
 
 int main(void)
 {
-	setlocale(LC_CTYPE, "C.UTF-8");
-	text_init();
+	text_init(UTF8_LOCALE);
 	test_prologue();
 	test_escape();
 	test_parse();
