@@ -32,9 +32,12 @@ struct sockaddr_unsized;
 
 #include <linux/cgroup.h>
 #include <linux/compiler.h>
+#include <linux/fs.h>
 #include <linux/ftrace.h>
 #include <linux/livepatch.h>
+#include <linux/mm_types.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/socket.h>
 #include <net/sock.h>
 #include <net/tcp.h>
@@ -61,6 +64,11 @@ typedef int tcl_connect(struct sock *sk, tcl_sockaddr *uaddr, int addr_len);
 		    void (*)(unsigned long, unsigned long,			\
 			     struct ftrace_ops *, struct pt_regs *)),		\
 	(struct pt_regs *)NULL, (struct ftrace_regs *)NULL))
+
+/* Linux 5.10 lacks it; there, the function has the guard. */
+#ifndef __no_stack_protector
+#define __no_stack_protector
+#endif
 
 /*
  * Which other livepatches ours replaces: none. In all kernels so far, struct
@@ -105,20 +113,62 @@ static_assert(tcl_replace_is_known,
 #error "tcp-connect-logger does not know how livepatch calls it back: look for a newer version"
 #endif
 
-/* The task's cgroup ID, like bpf_get_current_cgroup_id(); 0 without CONFIG_CGROUPS. */
+/*
+ * The task's cgroup ID, like bpf_get_current_cgroup_id(); 0 without CONFIG_CGROUPS.
+ * As task_dfl_cgroup(), for a caller that has preemption disabled.
+ */
 static inline u64 tcl_cgroup_id(struct task_struct *task)
 {
 #ifdef CONFIG_CGROUPS
-	u64 id;
-
-	/* As task_dfl_cgroup(), but rcu_read_lock() would take 22 instructions more. */
-	rcu_read_lock_sched_notrace();
-	id = cgroup_id(rcu_dereference_sched(task->cgroups)->dfl_cgrp);
-	rcu_read_unlock_sched_notrace();
-	return id;
+	return cgroup_id(rcu_dereference_sched(task->cgroups)->dfl_cgrp);
 #else
 	return 0;
 #endif
+}
+
+/*
+ * The path of the task's cgroup, and its ID. Returns the path's length, or 0 if @buf is
+ * too small: kernfs_path_from_node() then returns an error, or up to 6.8 the full length.
+ */
+static inline size_t tcl_cgroup_path(u64 *id, char *buf, size_t size)
+{
+	int length = 0;
+
+	*id = 0;
+#ifdef CONFIG_CGROUPS
+	rcu_read_lock();
+	{
+		/* The task may be moved to another cgroup meanwhile. */
+		struct cgroup *cgroup = rcu_dereference(current->cgroups)->dfl_cgrp;
+
+		*id = cgroup_id(cgroup);
+		length = cgroup_path(cgroup, buf, size);
+	}
+	rcu_read_unlock();
+#endif
+	return length > 0 && length < (int)size ? length : 0;
+}
+
+/*
+ * The task's executable, as get_mm_exe_file(), which is not exported; NULL for a
+ * kernel thread. The caller calls fput().
+ */
+static inline struct file *tcl_exe_file(void)
+{
+	struct file *file = NULL;
+
+	if (!current->mm)
+		return NULL;
+	rcu_read_lock();
+#ifdef get_file_rcu	/* up to 6.6, a macro that says whether it got the file */
+	file = rcu_dereference(current->mm->exe_file);
+	if (file && !get_file_rcu(file))
+		file = NULL;
+#else
+	file = get_file_rcu(&current->mm->exe_file);
+#endif
+	rcu_read_unlock();
+	return file;
 }
 
 #endif /* TCL_COMPAT_H */

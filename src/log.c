@@ -6,7 +6,7 @@
  * While /sys/kernel/tcp_connect_logger/enabled is 1, each connection is logged
  * as a line in the kernel log, up to rate_limit lines per second. Counters next
  * to this switch say how many connections were seen, logged and suppressed.
- * The tracepoint is independent of the switch: it fires while anybody uses it.
+ * The tracepoints are independent of the switch: they fire while anybody uses them.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -15,6 +15,7 @@
 #include <linux/cred.h>
 #include <linux/hash.h>
 #include <linux/jiffies.h>
+#include <linux/jump_label.h>
 #include <linux/kernel.h>
 #include <linux/kobject.h>
 #include <linux/module.h>
@@ -29,14 +30,33 @@
 #include "comm.h"
 #include "log.h"
 
+/* Whether anybody uses one of the tracepoints. */
+DEFINE_STATIC_KEY_FALSE(tcl_tracing);
+
+static int tcl_begin_tracing(void)
+{
+	static_branch_inc(&tcl_tracing);
+	return 0;
+}
+
+static void tcl_end_tracing(void)
+{
+	static_branch_dec(&tcl_tracing);
+}
+
 /*
- * The tracepoint. The trace event is in a module of its own (event.c), which
- * attaches to it. modprobe loads that module after this one.
+ * The tracepoints. The trace events are in a module of their own (event.c), which
+ * attaches to them. modprobe loads that module after this one.
  */
-DEFINE_TRACE(tcp_connect,
-	     TP_PROTO(struct sock *sk, const struct sockaddr *to, int ret),
-	     TP_ARGS(sk, to, ret));
+DEFINE_TRACE_FN(tcp_connect, tcl_begin_tracing, tcl_end_tracing,
+		TP_PROTO(struct sock *sk, const struct sockaddr *to, int ret),
+		TP_ARGS(sk, to, ret));
+DEFINE_TRACE_FN(tcp_connect_origin, tcl_begin_tracing, tcl_end_tracing,
+		TP_PROTO(struct sock *sk, const struct sockaddr *to, int ret,
+			 const struct tcl_origin *origin),
+		TP_ARGS(sk, to, ret, origin));
 EXPORT_TRACEPOINT_SYMBOL_GPL(tcp_connect);
+EXPORT_TRACEPOINT_SYMBOL_GPL(tcp_connect_origin);
 MODULE_SOFTDEP("post: tcp_connect_logger_event");
 
 const char tcp_connect_logger_version[] = TCL_VERSION;

@@ -47,11 +47,14 @@ DEFINE_STATIC_CALL(tcl_original_v6, no_original);
 
 /*
  * Record a connection: log it before the original runs, trace it with its result
- * afterwards. noinline, so that the replacements save no registers for it.
+ * afterwards. noinline, so that the replacements save no registers for it. The
+ * destination is written as a whole or not read, and no array in it is indexed, so
+ * clearing it first and guarding the stack would only take time.
  */
-static noinline int tcl_recorded(struct sock *sk, tcl_sockaddr *uaddr, int addr_len, bool v6)
+static noinline __no_stack_protector int tcl_recorded(struct sock *sk, tcl_sockaddr *uaddr,
+						      int addr_len, bool v6)
 {
-	union tcl_destination to;
+	union tcl_destination to __uninitialized;
 	bool recorded;
 	int ret;
 
@@ -63,7 +66,7 @@ static noinline int tcl_recorded(struct sock *sk, tcl_sockaddr *uaddr, int addr_
 	ret = v6 ? static_call(tcl_original_v6)(sk, uaddr, addr_len) :
 		   static_call(tcl_original_v4)(sk, uaddr, addr_len);
 	if (recorded)
-		trace_tcp_connect(sk, &to.sa, ret);
+		tcl_trace(sk, &to.sa, ret);
 
 	return ret;
 }

@@ -7,7 +7,7 @@
 #define TCL_LOG_H	/* instead of what log.h has */
 #define tcl_wanted()				false
 #define tcl_log(to)				do { } while (0)
-#define trace_tcp_connect(sk, to, ret)		do { } while (0)
+#define tcl_trace(sk, to, ret)			do { } while (0)
 #define tcl_log_init()				0
 #define tcl_log_exit()				do { } while (0)
 #define tcl_remove_switch()			do { } while (0)
