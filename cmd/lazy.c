@@ -106,6 +106,8 @@ JANSSON(json_t *, json_stringn, (const char *text, size_t length), (text, length
 JANSSON(json_t *, json_integer, (json_int_t number), (number))
 JANSSON(json_t *, json_real, (double number), (number))
 JANSSON(json_t *, json_array, (void), ())
+JANSSON(size_t, json_array_size, (const json_t *array), (array))
+JANSSON(json_t *, json_array_get, (const json_t *array, size_t index), (array, index))
 JANSSON(int, json_array_append_new, (json_t *array, json_t *value), (array, value))
 JANSSON(json_t *, json_object, (void), ())
 JANSSON(int, json_object_set_new, (json_t *object, const char *key, json_t *value),
