@@ -25,15 +25,15 @@ static void consider(const struct record *record, unsigned long long count)
 /**
  * busiest_count() - begin to count the connections of each process
  * @instance: the trace instance
+ * @event: the trace event
  * @filter: the kernel's filter, or NULL
  *
  * Return: false if the kernel cannot; then there is no busiest_find().
  */
-bool busiest_count(struct tracefs_instance *instance, const char *filter)
+bool busiest_count(struct tracefs_instance *instance, const char *event, const char *filter)
 {
 	char *trigger = format_text(TRIGGER "%s%s", filter ? " if " : "", filter ?: "");
-	bool counts = tracefs_event_file_append(instance, MODULE, TRACE_EVENT, "trigger",
-						trigger) >= 0;
+	bool counts = tracefs_event_file_append(instance, MODULE, event, "trigger", trigger) >= 0;
 
 	free(trigger);
 	return counts;
@@ -42,14 +42,15 @@ bool busiest_count(struct tracefs_instance *instance, const char *filter)
 /**
  * busiest_find() - find the process that has made the most connections
  * @instance: the trace instance, after busiest_count()
+ * @event: the same trace event
  * @busiest: where to store the process
  *
  * Return: false if there is none.
  */
-bool busiest_find(struct tracefs_instance *instance, struct busiest *busiest)
+bool busiest_find(struct tracefs_instance *instance, const char *event, struct busiest *busiest)
 {
 	struct histogram histogram = { .connections = consider };
-	char *text = tracefs_event_file_read(instance, MODULE, TRACE_EVENT, "hist", NULL);
+	char *text = tracefs_event_file_read(instance, MODULE, event, "hist", NULL);
 	bool found;
 
 	most.count = 0;
@@ -63,8 +64,9 @@ bool busiest_find(struct tracefs_instance *instance, struct busiest *busiest)
 /**
  * busiest_stop() - stop counting, and forget the counts
  * @instance: the trace instance, after busiest_count()
+ * @event: the same trace event
  */
-void busiest_stop(struct tracefs_instance *instance)
+void busiest_stop(struct tracefs_instance *instance, const char *event)
 {
-	tracefs_event_file_append(instance, MODULE, TRACE_EVENT, "trigger", "!" TRIGGER);
+	tracefs_event_file_append(instance, MODULE, event, "trigger", "!" TRIGGER);
 }

@@ -11,8 +11,8 @@
 
 #include "record.h"
 
-bool busiest_count(struct tracefs_instance *instance, const char *filter);
-bool busiest_find(struct tracefs_instance *instance, struct busiest *busiest);
-void busiest_stop(struct tracefs_instance *instance);
+bool busiest_count(struct tracefs_instance *instance, const char *event, const char *filter);
+bool busiest_find(struct tracefs_instance *instance, const char *event, struct busiest *busiest);
+void busiest_stop(struct tracefs_instance *instance, const char *event);
 
 #endif /* BUSIEST_H */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 tcp-connect-logger maintainers
 /*
- * Find out who uses the trace event, and so prevents the modules from being removed.
+ * Find out who uses the trace events, and so prevents the modules from being removed.
  *
- * Each user holds a reference to the event's module. ftrace and BPF show who they are. perf does
- * not show which event a process has open, so what remains is perf, or a pinned BPF program.
+ * Each user of an event holds a reference to the module. ftrace and BPF show who they are. perf
+ * does not show which event a process has open, so what remains is perf, or a pinned BPF program.
  */
 #include <limits.h>
 #include <signal.h>
@@ -20,7 +20,11 @@
 #include "record.h"
 
 #define TRACING	"/sys/kernel/tracing"
-#define EVENT	"events/" MODULE "/tcp_connect"
+#define EVENTS	"events/" MODULE
+
+static const char * const events[] = {
+	TRACE_EVENT, TRACE_EVENT "_origin", TRACE_EVENT "_result",
+};
 
 /* Users of the event, and how many of the module's references they explain */
 struct found {
@@ -34,27 +38,44 @@ static void add_user(struct found *found, char *user)
 	free(user);
 }
 
-/* Add the users in a trace instance, whose directory is @path. */
-static void find_in_ftrace(struct found *found, const char *path, const char *where)
+/* Add the users of an event in a trace instance, whose directory is @path. */
+static void find_in_ftrace(struct found *found, const char *path, const char *where,
+			   const char *event)
 {
-	char *enable = read_text("%s/" EVENT "/enable", path);
-	char *triggers = read_text("%s/" EVENT "/trigger", path), *rest = triggers, *line;
+	char *enable = read_text("%s/" EVENTS "/%s/enable", path, event);
+	char *triggers = read_text("%s/" EVENTS "/%s/trigger", path, event), *rest = triggers;
 	size_t before = found->users.count;
+	char *line;
 
 	if (enable && *enable == '1')
-		add_user(found, format_text("it is enabled in %s", where));
+		add_user(found, format_text("%s is enabled in %s", event, where));
 	while (rest && (line = strsep(&rest, "\n"))) {
 		if (!*line || *line == '#')
 			continue;
 		line[strcspn(line, " ")] = '\0';
-		add_user(found, format_text("it has the trigger %s in %s", line, where));
+		add_user(found, format_text("%s has the trigger %s in %s", event, line, where));
 	}
 	/* "*": a trigger of this event or of another one may enable it. */
 	if (found->users.count == before && enable && strchr(enable, '*'))
-		add_user(found, format_text("a trigger of another event in %s enables it", where));
+		add_user(found, format_text("a trigger of another event in %s enables %s", where,
+					    event));
 	found->references += found->users.count > before;
 	free(enable);
 	free(triggers);
+}
+
+static void find_in_instance(struct found *found, const char *path, const char *where)
+{
+	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++)
+		find_in_ftrace(found, path, where, events[i]);
+}
+
+static bool is_event(const char *name)
+{
+	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++)
+		if (!strcmp(name, events[i]))
+			return true;
+	return false;
 }
 
 /* Returns the value of a line "NAME:\tVALUE", or NULL. The caller frees it. */
@@ -104,7 +125,7 @@ static void find_in_descriptor(struct found *found, struct names *links, struct 
 	info = read_text("/proc/%s/fdinfo/%s", process, descriptor);
 	tracepoint = info ? value_of(info, "tp_name:\t") : NULL;
 	link = info ? value_of(info, "link_id:\t") : NULL;
-	if (tracepoint && link && !strcmp(tracepoint, "tcp_connect")) {
+	if (tracepoint && link && is_event(tracepoint)) {
 		name = process_name(process);
 		add_user(found, format_text("BPF in %s", name));
 		free(name);
@@ -149,12 +170,12 @@ struct names event_users(void)
 	struct names instances = list_directory(TRACING "/instances"), perf = { };
 	struct found found = { };
 
-	find_in_ftrace(&found, TRACING, "ftrace");
+	find_in_instance(&found, TRACING, "ftrace");
 	for (size_t i = 0; i < instances.count; i++) {
 		char *path = format_text(TRACING "/instances/%s", instances.name[i]);
 		char *where = format_text("the trace instance %s", instances.name[i]);
 
-		find_in_ftrace(&found, path, where);
+		find_in_instance(&found, path, where);
 		free(path);
 		free(where);
 	}

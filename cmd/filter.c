@@ -15,13 +15,16 @@
 
 #include "command.h"
 #include "filter.h"
+#include "groups.h"
 #include "io.h"
+#include "json.h"
 
 /**
  * struct filter - a filter option of the command line
  * @kind: type of the filter, which determines the members that are used
  * @negated: whether the field must not match
- * @pattern: pattern for the name of the process
+ * @pattern: pattern for the name of the process, the executable or the unit
+ * @completed: the pattern if it is not what the user wrote, or NULL
  * @number: process ID, user ID, port or ID of the cgroup
  * @family: address family of the network
  * @addr: address of the network in network byte order
@@ -31,6 +34,7 @@ struct filter {
 	enum filter_kind kind;
 	bool negated;
 	const char *pattern;
+	char *completed;
 	unsigned long long number;
 	int family;
 	unsigned char addr[sizeof(struct in6_addr)];
@@ -208,6 +212,17 @@ void filter_add(int kind, const char *text)
 		if (!parse_number(text, USHRT_MAX, &filter.number))
 			die(EXIT_USAGE, "a port is a number up to 65535, not %s", text);
 		break;
+	case BY_EXE:
+		if (*text != '/' && *text != '*')
+			die(EXIT_USAGE, "no executable matches %s: a path begins with / or *",
+			    text);
+		break;
+	case BY_UNIT:
+		/* The same as in systemctl and journalctl */
+		if (!strpbrk(text, ".*?["))
+			filter.completed = format_text("%s.service", text);
+		filter.pattern = filter.completed ?: text;
+		break;
 	case BY_CGROUP:
 		if (!find_cgroup(text, &filter.number))
 			die(EXIT_USAGE, "no such cgroup: %s is not a directory in " CGROUPS, text);
@@ -224,12 +239,18 @@ void filter_add(int kind, const char *text)
 	filters[nr_filters++] = filter;
 }
 
-static bool meets(const struct filter *filter, const struct record *record,
-		  const unsigned long long *cgroup)
+static bool matches_text(const struct filter *filter, const char *text)
 {
+	return text && !fnmatch(filter->pattern, text, 0);
+}
+
+static bool meets(const struct filter *filter, const struct traced *traced)
+{
+	const struct record *record = &traced->record;
+
 	switch (filter->kind) {
 	case BY_COMM:
-		return !fnmatch(filter->pattern, record->comm, 0);
+		return matches_text(filter, record->comm);
 	case BY_PID:
 		return (unsigned int)record->pid == filter->number;
 	case BY_USER:
@@ -237,14 +258,18 @@ static bool meets(const struct filter *filter, const struct record *record,
 	case BY_PORT:
 		return record->port == filter->number;
 	case BY_CGROUP:
-		return cgroup && *cgroup == filter->number;
+		return traced->known & JSON_BIT(JSON_CGROUP) && traced->cgroup == filter->number;
+	case BY_EXE:
+		return matches_text(filter, traced->exe);
+	case BY_UNIT:
+		return traced->group && matches_text(filter, traced->group->unit);
 	default:
 		return in_net(filter, record);
 	}
 }
 
 /* Like filters_match(), but only with the filters whose kind is in the bit mask @kinds */
-static bool match(unsigned int kinds, const struct record *record, const unsigned long long *cgroup)
+static bool match(unsigned int kinds, const struct traced *traced)
 {
 	bool asked[NR_KINDS] = { false }, met[NR_KINDS] = { false };
 
@@ -254,7 +279,7 @@ static bool match(unsigned int kinds, const struct record *record, const unsigne
 
 		if (!(kinds & 1U << filter->kind))
 			continue;
-		matches = meets(filter, record, cgroup);
+		matches = meets(filter, traced);
 		if (filter->negated && matches)
 			return false;
 		if (!filter->negated) {
@@ -266,15 +291,14 @@ static bool match(unsigned int kinds, const struct record *record, const unsigne
 }
 
 /**
- * filters_match() - find out whether the user wants to see a record
- * @record: the record
- * @cgroup: ID of the process's cgroup, or NULL if it is not known
+ * filters_match() - find out whether the user wants to see a connection
+ * @traced: the connection
  *
- * Return: true if the record matches a filter of each given kind, and no filter with BUT_NOT.
+ * Return: true if it matches a filter of each given kind, and no filter with BUT_NOT.
  */
-bool filters_match(const struct record *record, const unsigned long long *cgroup)
+bool filters_match(const struct traced *traced)
 {
-	return !nr_filters || match(~0U, record, cgroup);
+	return !nr_filters || match(~0U, traced);
 }
 
 /**
@@ -285,7 +309,17 @@ bool filters_match(const struct record *record, const unsigned long long *cgroup
  */
 bool filters_match_comm(const struct record *record)
 {
-	return match(1U << BY_COMM, record, NULL);
+	struct traced traced = { .record = *record };
+
+	return match(1U << BY_COMM, &traced);
+}
+
+static bool has_kind(unsigned int kinds)
+{
+	for (size_t i = 0; i < nr_filters; i++)
+		if (kinds & 1U << filters[i].kind)
+			return true;
+	return false;
 }
 
 /**
@@ -295,10 +329,22 @@ bool filters_match_comm(const struct record *record)
  */
 void filters_for_log(void)
 {
-	for (size_t i = 0; i < nr_filters; i++)
-		if (filters[i].kind == BY_CGROUP)
-			die(EXIT_USAGE,
-			    "the log has no cgroups: --cgroup and --not-cgroup need the trace event");
+	if (has_kind(1U << BY_CGROUP))
+		die(EXIT_USAGE,
+		    "the log has no cgroups: --cgroup and --not-cgroup need the trace event");
+	if (filters_need_origin())
+		die(EXIT_USAGE,
+		    "the log has no executables and no units: --exe and --unit need the trace event");
+}
+
+/**
+ * filters_need_origin() - find out whether the filters need the event tcp_connect_origin
+ *
+ * Return: true if they do.
+ */
+bool filters_need_origin(void)
+{
+	return has_kind(1U << BY_EXE | 1U << BY_UNIT);
 }
 
 /* ---- The kernel's filters ---- */
@@ -355,14 +401,25 @@ static bool kernel_knows(const char *pattern)
  * Pass "*x" as "**x": the kernel would compare "*x" with the end of the field instead of the end of
  * the name, and "*x*" with what is behind the name (regex_match_end() and regex_match_middle()).
  */
-static char *comm_condition(const struct filter *filter)
+static char *text_condition(const struct filter *filter, const char *field)
 {
 	const char *pattern = filter->pattern;
 
 	if (!kernel_knows(pattern))
 		return NULL;
-	return format_text("%scomm ~ \"%s%s\"%s", filter->negated ? "!(" : "",
+	return format_text("%s%s ~ \"%s%s\"%s", filter->negated ? "!(" : "", field,
 			   *pattern == '*' ? "*" : "", pattern, filter->negated ? ")" : "");
+}
+
+/*
+ * The unit is a directory of the path, perhaps not the one that has this name. So the kernel lets
+ * more units through.
+ */
+static char *unit_condition(const struct filter *filter)
+{
+	if (filter->negated || !kernel_knows(filter->pattern))
+		return NULL;
+	return format_text("cgroup_path ~ \"**/%s*\"", filter->pattern);
 }
 
 static char *condition(const struct filter *filter)
@@ -373,8 +430,10 @@ static char *condition(const struct filter *filter)
 
 	if (filter->kind == BY_NET)
 		return net_condition(filter);
-	if (filter->kind == BY_COMM)
-		return comm_condition(filter);
+	if (filter->kind == BY_COMM || filter->kind == BY_EXE)
+		return text_condition(filter, filter->kind == BY_COMM ? "comm" : "exe");
+	if (filter->kind == BY_UNIT)
+		return unit_condition(filter);
 	return format_text("%s %s %llu", fields[filter->kind], filter->negated ? "!=" : "==",
 			   filter->number);
 }
@@ -415,12 +474,14 @@ static char *conditions(enum filter_kind kind, bool negated)
 /**
  * filters_are_exact() - find out whether the kernel's filter lets through only what matches
  *
- * Return: false if it lets through more names.
+ * Return: false if it lets through more names, executables or units.
  */
 bool filters_are_exact(void)
 {
 	for (size_t i = 0; i < nr_filters; i++)
-		if (filters[i].kind == BY_COMM && !kernel_knows(filters[i].pattern))
+		if (filters[i].kind == BY_UNIT ||
+		    ((filters[i].kind == BY_COMM || filters[i].kind == BY_EXE) &&
+		     !kernel_knows(filters[i].pattern)))
 			return false;
 	return true;
 }
@@ -428,7 +489,7 @@ bool filters_are_exact(void)
 /**
  * filters_for_kernel() - translate the filters for the kernel
  *
- * Unless filters_are_exact(), the kernel lets more names through, so filters_match() or
+ * Unless filters_are_exact(), the kernel lets more through, so filters_match() or
  * filters_match_comm() must look at them, too.
  *
  * Return: a filter for the trace event, or NULL if there is nothing to filter. The caller frees it.
@@ -452,6 +513,8 @@ char *filters_for_kernel(void)
  */
 void filters_free(void)
 {
+	for (size_t i = 0; i < nr_filters; i++)
+		free(filters[i].completed);
 	free(filters);
 	filters = NULL;
 	nr_filters = 0;

@@ -11,10 +11,13 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "describe.h"
 #include "filter.h"
 #include "history.h"
 #include "instance.h"
 #include "io.h"
+#include "json.h"
+#include "names.h"
 #include "print.h"
 #include "progress.h"
 #include "ring.h"
@@ -36,8 +39,13 @@ static const char usage[] =
 	"  --buffer MIB      memory in which the kernel keeps connections until they are shown,\n"
 	"                    for all CPUs together (default 64)\n"
 	"  --json            print one JSON object per record, and one per loss\n"
+	"  --columns LIST, -o LIST\n"
+	"                    show these columns, or with --json these members; see FIELDS in\n"
+	"                    tcp-connect-logger(8)\n"
 	"  --kmsg            read the kernel's log from /dev/kmsg\n"
 	"  --log             read the kernel's log from the journal, or else from /dev/kmsg\n"
+	"  --names           add the names of destinations, as far as they are known\n"
+	"  --result          show what became of each connection, too\n"
 	"  --help, -h        show this help\n"
 	"\n"
 	"Show first what tcp-connect-logger record has stored:\n"
@@ -54,7 +62,8 @@ static const char usage[] =
 
 static struct {
 	enum print_form form;
-	bool log, kmsg, history;
+	unsigned int fields;
+	bool log, kmsg, history, names, result, chosen;
 	unsigned long long buffer, lines, since, until;
 	const char *directory;
 } settings = {
@@ -73,8 +82,9 @@ static void show_message(const struct message *message)
 	if (message->lost)
 		print_loss(settings.form, &loss);
 	if (message->line.kind == LINE_RECORD) {
-		if (filters_match(&traced.record, NULL))
-			print_record(settings.form, &traced);
+		if (filters_match(&traced))
+			print_record(settings.form,
+				     describe(&traced, settings.fields, settings.names));
 	} else if (message->line.kind != LINE_FOREIGN) {
 		print_other(settings.form, message);
 	}
@@ -104,10 +114,15 @@ static void follow_log(void)
 
 /* ---- What the recorder has stored ---- */
 
+static bool is_result(const struct traced *traced)
+{
+	return traced->known & JSON_BIT(JSON_RESULT);
+}
+
 static bool is_wanted(const struct stored *entry)
 {
 	return entry->kind == STORED_RECORD && entry->nsec <= settings.until &&
-	       filters_match(&entry->traced.record, &entry->traced.cgroup);
+	       (settings.result || !is_result(&entry->traced)) && filters_match(&entry->traced);
 }
 
 static void show_entry(const struct stored *entry)
@@ -188,13 +203,17 @@ static void show_loss(struct ring *ring, unsigned long long *reported)
 /* Show the connections that exist now. Returns false if the program should end. */
 static bool show_events(struct ring *ring, bool all, unsigned long long *lost)
 {
-	struct traced traced;
+	const struct traced *traced;
 
 	ring_begin(ring, all);
-	for (int n = 1; ring_next(ring, &traced); n++) {
-		if (traced.nsec <= settings.until &&
-		    filters_match(&traced.record, &traced.cgroup))
-			print_record(settings.form, &traced);
+	for (int n = 1; (traced = ring_next(ring)); n++) {
+		/* A result is wanted if its connection was. */
+		if (traced->nsec <= settings.until &&
+		    (is_result(traced) || filters_match(traced))) {
+			ring_expect_result(ring, traced, NULL);
+			print_record(settings.form,
+				     describe(traced, settings.fields, settings.names));
+		}
 		/* Check for signals regularly. */
 		if (n % 1000 == 0 && !io_wait(NULL, 0, 0))
 			return false;
@@ -220,6 +239,14 @@ static bool show_until_asked(struct ring *ring, unsigned long long *lost)
 	return false;
 }
 
+/* What to read */
+static unsigned int wanted(void)
+{
+	bool origin = settings.fields & JSON_ORIGIN || filters_need_origin();
+
+	return (origin ? RING_ORIGIN : 0) | (settings.result ? RING_RESULT : 0);
+}
+
 static void follow_event(struct history *history)
 {
 	char *filter = filters_for_kernel();
@@ -229,7 +256,8 @@ static void follow_event(struct history *history)
 	io_expect_requests();
 	do {
 		struct tracefs_instance *instance = instance_create();
-		struct ring *ring = ring_open(instance, settings.buffer << 20, filter);
+		struct ring *ring = ring_open(instance, settings.buffer << 20, filter,
+						wanted());
 
 		if (history && !show_history(history))
 			return;
@@ -275,6 +303,16 @@ static void apply(int option, const char *value)
 	case 'j':
 		settings.form = PRINT_JSON;
 		break;
+	case 'o':
+		settings.fields = print_choose(value);
+		settings.chosen = true;
+		break;
+	case 'N':
+		settings.names = true;
+		break;
+	case 'r':
+		settings.result = true;
+		break;
 	case 'k':
 		settings.kmsg = true;
 		settings.log = true;
@@ -309,16 +347,28 @@ static struct history *open_history(void)
 	return history;
 }
 
+/* Exits if the log does not have what is asked for. */
+static void refuse_for_log(void)
+{
+	filters_for_log();
+	if (settings.result || (settings.chosen && settings.fields & ~(JSON_LOG | JSON_OF_NAME)))
+		die(EXIT_USAGE,
+		    "the log does not have this: --result and these columns need the trace event");
+}
+
 int do_follow(int argc, char **argv)
 {
 	static const struct option options[] = {
 		FILTER_OPTIONS,
 		{ "buffer", required_argument, NULL, 'b' },
+		{ "columns", required_argument, NULL, 'o' },
 		{ "directory", required_argument, NULL, 'd' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "kmsg", no_argument, NULL, 'k' },
 		{ "lines", required_argument, NULL, 'n' },
 		{ "log", no_argument, NULL, 'l' },
+		{ "names", no_argument, NULL, 'N' },
+		{ "result", no_argument, NULL, 'r' },
 		{ "since", required_argument, NULL, 's' },
 		{ "until", required_argument, NULL, 'u' },
 		{ "help", no_argument, NULL, 'h' },
@@ -335,12 +385,20 @@ int do_follow(int argc, char **argv)
 	if (settings.log && settings.history)
 		die(EXIT_USAGE,
 		    "--lines, --since and --until show what was recorded, and not the log: omit --log and --kmsg");
+	if (settings.log)
+		refuse_for_log();
 	if (settings.since > settings.until)
 		die(EXIT_USAGE, "--since is later than --until");
 	if (settings.form == PRINT_JSON)
 		text_init(UTF8_LOCALE);
+	else if (settings.fields)
+		settings.form = PRINT_CHOSEN;
+	if (!settings.fields)
+		settings.fields = settings.form == PRINT_JSON ? JSON_ALL : JSON_LOG;
 
 	io_init();
+	if (settings.names)
+		names_open(true);
 	if (settings.history)
 		history = open_history();
 	print_heading(settings.form);
@@ -350,7 +408,7 @@ int do_follow(int argc, char **argv)
 		pr_err("showing the connections of the trace event");
 		follow_event(history);
 	} else {
-		filters_for_log();
+		refuse_for_log();
 		if (history && !show_history(history))
 			return EXIT_OK;
 		follow_log();

@@ -70,55 +70,130 @@ static bool take_comm(const json_t *object, char comm[COMM_LEN])
 	return text;
 }
 
-static bool take_address(const char *text, struct record *record)
+/* Parse an address, perhaps with a scope. Returns its family, or 0. */
+static int take_address(const char *text, unsigned char *addr, unsigned int *scope)
 {
 	char address[INET6_ADDRSTRLEN];
-	size_t length = strcspn(text, "%");
-	unsigned long long scope = 0;
+	size_t length = text ? strcspn(text, "%") : sizeof(address);
+	unsigned long long number = 0;
+	int family;
 
 	if (length >= sizeof(address))
-		return false;
+		return 0;
 	*(char *)mempcpy(address, text, length) = '\0';
-	record->family = strchr(address, ':') ? AF_INET6 : AF_INET;
-	if (text[length] && !parse_number(text + length + 1, UINT_MAX, &scope))
-		return false;
-	record->scope = scope;
-	return inet_pton(record->family, address, record->addr) == 1;
+	family = strchr(address, ':') ? AF_INET6 : AF_INET;
+	if (text[length] && !parse_number(text + length + 1, UINT_MAX, &number))
+		return 0;
+	*scope = number;
+	return inet_pton(family, address, addr) == 1 ? family : 0;
 }
 
-/* Returns the number in a member, or 0 after clearing its bit in @known. */
+/* Returns the number in a member, or 0. Sets its bit in @known if it is there. */
 static long long take_integer(const json_t *object, enum json_field field, long long least,
 			      long long most, unsigned int *known)
 {
 	const json_t *member = json_object_get(object, json_fields[field]);
 	long long value = json_is_integer(member) ? json_integer_value(member) : -1;
 
-	if (json_is_integer(member) && value >= least && value <= most)
-		return value;
-	*known &= ~(1U << field);
-	return 0;
+	if (!json_is_integer(member) || value < least || value > most)
+		return 0;
+	*known |= JSON_BIT(field);
+	return value;
 }
 
-static void take_connection(const json_t *object, struct traced *traced)
+/* Copy the text in a member. Returns it, or NULL. Sets its bit in @known if it is there. */
+static const char *take_text(const json_t *object, enum json_field field, char *to, size_t size,
+			     unsigned int *known)
 {
-	const char *address = json_string_value(json_object_get(object, "daddr"));
+	const char *text = json_string_value(json_object_get(object, json_fields[field]));
+
+	if (!text || !*text || strlen(text) >= size)
+		return NULL;
+	*known |= JSON_BIT(field);
+	return strcpy(to, text);
+}
+
+static long long integer_in(const json_t *object, const char *name)
+{
+	return json_integer_value(json_object_get(object, name));
+}
+
+static void take_parents(const json_t *object, struct stored *entry, unsigned int *known)
+{
+	const json_t *list = json_object_get(object, json_fields[JSON_PARENTS]);
+	size_t number = json_array_size(list);
+
+	if (!json_is_array(list))
+		return;
+	*known |= JSON_BIT(JSON_PARENTS);
+	for (size_t i = 0; i < number && i < MOST_PARENTS; i++) {
+		const json_t *from = json_array_get(list, i);
+
+		entry->parents[i].pid = integer_in(from, "pid");
+		entry->parents[i].uid = integer_in(from, "uid");
+		entry->parents[i].start = integer_in(from, "start");
+		take_comm(from, entry->parents[i].comm);
+		entry->traced.nr_parents++;
+	}
+	entry->traced.parents = entry->parents;
+}
+
+static void take_texts(const json_t *object, struct stored *entry, unsigned int *known)
+{
+	struct traced *traced = &entry->traced;
+	struct group *group = &entry->group;
+
+	traced->exe = take_text(object, JSON_EXE, entry->exe, sizeof(entry->exe), known);
+	traced->cmdline = take_text(object, JSON_CMDLINE, entry->cmdline, sizeof(entry->cmdline),
+				    known);
+	traced->cgroup_path = take_text(object, JSON_CGROUP_PATH, entry->cgroup_path,
+					sizeof(entry->cgroup_path), known);
+	traced->domain = take_text(object, JSON_DOMAIN, entry->domain, sizeof(entry->domain),
+				   known);
+	traced->domain_source = take_text(object, JSON_DOMAIN_SOURCE, entry->domain_source,
+					  sizeof(entry->domain_source), known);
+	group->unit = take_text(object, JSON_UNIT, entry->unit, ID_LEN, known);
+	group->container = take_text(object, JSON_CONTAINER, entry->container, ID_LEN, known);
+	group->container_name = take_text(object, JSON_CONTAINER_NAME, entry->container_name,
+					  ID_LEN, known);
+	group->pod = take_text(object, JSON_POD, entry->pod, ID_LEN, known);
+	traced->group = group;
+}
+
+static void take_connection(const json_t *object, struct stored *entry)
+{
+	struct traced *traced = &entry->traced;
 	struct record *record = &traced->record;
-	unsigned int known = JSON_ALL;
+	unsigned int known = JSON_BIT(JSON_TIME), unused;
+	int family;
 
 	memset(traced, 0, sizeof(*traced));
 	record->pid = take_integer(object, JSON_PID, 1, PID_MOST, &known);
+	traced->tid = take_integer(object, JSON_TID, 1, PID_MOST, &known);
+	traced->ppid = take_integer(object, JSON_PPID, 0, PID_MOST, &known);
 	record->uid = take_integer(object, JSON_UID, 0, UINT_MAX, &known);
+	traced->start = take_integer(object, JSON_START, 0, LLONG_MAX, &known);
 	record->port = take_integer(object, JSON_DPORT, 0, USHRT_MAX, &known);
+	traced->sport = take_integer(object, JSON_SPORT, 1, USHRT_MAX, &known);
 	traced->result = take_integer(object, JSON_RET, INT_MIN, INT_MAX, &known);
 	traced->netns = take_integer(object, JSON_NETNS, 0, UINT_MAX, &known);
 	traced->cgroup = take_integer(object, JSON_CGROUP, 0, LLONG_MAX, &known);
 	traced->cookie = take_integer(object, JSON_COOKIE, 0, LLONG_MAX, &known);
-	if (!take_comm(object, record->comm))
-		known &= ~(1U << JSON_COMM);
-	if (!address || !take_address(address, record))
-		known &= ~(1U << JSON_DADDR | 1U << JSON_FAMILY);
-	if (!(known & 1U << JSON_UID))
-		known &= ~(1U << JSON_USER);
+	traced->latency = take_integer(object, JSON_LATENCY, 0, LLONG_MAX, &known);
+	if (take_comm(object, record->comm))
+		known |= JSON_BIT(JSON_COMM);
+	family = take_address(json_string_value(json_object_get(object, "daddr")), record->addr,
+			      &record->scope);
+	if (family)
+		known |= JSON_BIT(JSON_DADDR) | JSON_BIT(JSON_FAMILY);
+	record->family = family;
+	if (family && take_address(json_string_value(json_object_get(object, "saddr")),
+				   traced->source, &unused) == family)
+		known |= JSON_BIT(JSON_SADDR);
+	if (known & JSON_BIT(JSON_UID))
+		known |= JSON_BIT(JSON_USER);
+	take_parents(object, entry, &known);
+	take_texts(object, entry, &known);
 	traced->known = known;
 }
 
@@ -153,10 +228,13 @@ void stored_parse(const char *line, size_t length, struct stored *entry)
 
 	entry->kind = STORED_DAMAGED;
 	if (take_time(object, "time", &entry->nsec)) {
-		if (!event) {
-			take_connection(object, &entry->traced);
+		if (!event || !strcmp(event, "result")) {
+			take_connection(object, entry);
 			entry->traced.nsec = entry->nsec;
-			entry->kind = STORED_RECORD;
+			if (event)
+				entry->traced.known |= JSON_BIT(JSON_RESULT);
+			if (!event || entry->traced.known & JSON_BIT(JSON_RET))
+				entry->kind = STORED_RECORD;
 		} else if (!strcmp(event, "lost")) {
 			take_loss(object, entry);
 			entry->kind = STORED_LOSS;

@@ -226,7 +226,7 @@ static void help(const char *usage)
  * next_option() - get the next option of the command line
  * @argc: as in main()
  * @argv: as in main(); the first element is the name of the command
- * @options: the options, see getopt_long(3); -n is short for the one whose @val is 'n'
+ * @options: the options, see getopt_long(3); -n and -o are short for those whose @val is 'n' or 'o'
  * @usage: what -h and --help print
  *
  * Exits after --help, or if the command line is invalid.
@@ -235,12 +235,12 @@ static void help(const char *usage)
  */
 int next_option(int argc, char **argv, const struct option *options, const char *usage)
 {
-	const char *brief = ":h";
+	char brief[sizeof(":hn:o:")] = ":h";
 	int option;
 
 	for (int i = 0; options[i].name; i++)
-		if (options[i].val == 'n')
-			brief = ":hn:";
+		if (options[i].val == 'n' || options[i].val == 'o')
+			sprintf(brief + strlen(brief), "%c:", options[i].val);
 	opterr = 0;
 	option = getopt_long(argc, argv, brief, options, NULL);
 	switch (option) {

@@ -17,20 +17,20 @@
 #include <systemd/sd-journal.h>
 
 #include "command.h"
+#include "groups.h"
 #include "journal.h"
 #include "print.h"
-#include "units.h"
-#include "users.h"
 
 /* What "journalctl MESSAGE_ID=..." finds */
 #define CONNECTION	"MESSAGE_ID=3c7b4ff1d7a84c0f9d3c0e6e0a4f6b51"
+#define RESULT		"MESSAGE_ID=52d0a7c94b0e4c5f8e3ab1d96f27c410"
 #define NOTE		"MESSAGE_ID=8f0c1a52b6de4a4cb7b14f0d1f3c92e7"
 
 /* The name of a field has this prefix, and the name of the member in capitals. */
 #define FIELD		"CONNECTION_"
 
-/* Room for a field that is not text from us: the longest is the name of a user or of a unit */
-#define FIELD_LEN	(sizeof(FIELD "OBJECT_SYSTEMD_UNIT=") + USER_LEN)
+/* Room for the members: their names are longer than in JSON, but nothing is escaped. */
+#define FIELDS_LEN	JSON_LEN
 
 /* All members, and at most five other fields */
 #define NR_FIELDS	(NR_JSON_FIELDS + 5)
@@ -65,18 +65,19 @@ static bool send_entry(struct entry *entry)
 	return ret >= 0;
 }
 
-/* Write a field with a member of the connection. Returns its length. */
-static size_t put_field(char text[FIELD_LEN], const struct traced *traced, enum json_field field)
+/* Write a field with a member of the connection. Returns its end. */
+static char *put_field(char *to, const struct traced *traced, enum json_field field)
 {
-	size_t length = sprintf(text, FIELD "%s=", json_fields[field]);
+	char *name = to;
 
-	for (char *c = text; *c != '='; c++)
+	to += sprintf(to, FIELD "%s=", json_fields[field]);
+	for (char *c = name; *c != '='; c++)
 		*c = toupper((unsigned char)*c);
-	return length + json_plain(traced, field, text + length);
+	return to + json_plain(traced, field, to);
 }
 
 /**
- * journal_connection() - write a connection to the journal
+ * journal_connection() - write a connection, or the result of one, to the journal
  * @traced: the connection
  * @fields: bit mask of the members to write, see enum json_field
  *
@@ -84,20 +85,27 @@ static size_t put_field(char text[FIELD_LEN], const struct traced *traced, enum 
  */
 bool journal_connection(const struct traced *traced, unsigned int fields)
 {
-	char text[NR_JSON_FIELDS][FIELD_LEN], unit[FIELD_LEN];
-	char message[sizeof("MESSAGE=") + RECORD_LEN] = "MESSAGE=";
-	const char *name = unit_of(traced->cgroup);
+	static char text[FIELDS_LEN];
+	char unit[sizeof("OBJECT_SYSTEMD_UNIT=") + 256], *to = text;
+	char message[sizeof("MESSAGE=") + TRACED_LEN] = "MESSAGE=";
+	const struct group *group = traced->group ?: group_of(traced->cgroup, NULL);
 	struct entry entry = { .number = 0 };
 
-	record_line(&traced->record, message + strlen(message));
+	fields = json_members(traced, fields);
+	traced_text(traced, message + strlen(message));
 	add_text(&entry, message);
 	add_text(&entry, "PRIORITY=6");
-	add_text(&entry, CONNECTION);
-	for (int field = 0; field < NR_JSON_FIELDS; field++)
-		if (fields & traced->known & 1U << field)
-			add(&entry, text[field], put_field(text[field], traced, field));
-	if (name) {
-		snprintf(unit, sizeof(unit), "OBJECT_SYSTEMD_UNIT=%s", name);
+	add_text(&entry, traced->known & JSON_BIT(JSON_RESULT) ? RESULT : CONNECTION);
+	for (int field = 0; field < NR_JSON_FIELDS; field++) {
+		char *begin = to;
+
+		if (!(fields & JSON_BIT(field)) || !json_has(traced, field))
+			continue;
+		to = put_field(to, traced, field);
+		add(&entry, begin, to - begin);
+	}
+	if (group && group->unit) {
+		snprintf(unit, sizeof(unit), "OBJECT_SYSTEMD_UNIT=%s", group->unit);
 		add_text(&entry, unit);
 	}
 	return send_entry(&entry);

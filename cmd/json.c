@@ -5,28 +5,49 @@
  * the connection, so the lines of a recorder are written here.
  */
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
+#include "command.h"
+#include "groups.h"
 #include "json.h"
 #include "text.h"
 #include "users.h"
 
-/** json_fields - the names of the members: the names in the trace event, if it has them */
+/** json_fields - the names of the members: the names in the trace events, if they have them */
 const char * const json_fields[NR_JSON_FIELDS] = {
 	[JSON_TIME] = "time",
 	[JSON_PID] = "pid",
+	[JSON_TID] = "tid",
 	[JSON_UID] = "uid",
 	[JSON_USER] = "user",
 	[JSON_COMM] = "comm",
+	[JSON_START] = "start",
+	[JSON_EXE] = "exe",
+	[JSON_CMDLINE] = "cmdline",
+	[JSON_PPID] = "ppid",
+	[JSON_PARENTS] = "parents",
+	[JSON_UNIT] = "unit",
+	[JSON_CONTAINER] = "container",
+	[JSON_CONTAINER_NAME] = "container_name",
+	[JSON_POD] = "pod",
+	[JSON_CGROUP_PATH] = "cgroup_path",
 	[JSON_FAMILY] = "family",
 	[JSON_DADDR] = "daddr",
 	[JSON_DPORT] = "dport",
 	[JSON_RET] = "ret",
 	[JSON_NETNS] = "netns",
 	[JSON_CGROUP] = "cgroup",
+	[JSON_SADDR] = "saddr",
+	[JSON_SPORT] = "sport",
 	[JSON_COOKIE] = "cookie",
+	[JSON_DOMAIN] = "domain",
+	[JSON_DOMAIN_SOURCE] = "domain_source",
+	[JSON_RESULT] = "result",
+	[JSON_LATENCY] = "latency",
 };
 
 /* The two digits of each number below 100, as in the kernel's lib/vsprintf.c */
@@ -57,34 +78,6 @@ static char *put_number(char *to, unsigned long long number)
 	from += number < 10;
 	memcpy(to, from, DIGITS);
 	return to + (digits + DIGITS - from);
-}
-
-/* A number, or an IPv4 address, that has been written, and its text */
-struct written {
-	unsigned long long number;
-	size_t length;
-	char text[DIGITS];
-};
-
-static inline bool is_written(const struct written *last, unsigned long long number)
-{
-	return last->length && last->number == number;
-}
-
-static inline char *put_written(char *to, const struct written *last)
-{
-	memcpy(to, last->text, DIGITS);
-	return to + last->length;
-}
-
-/* Write a number that is often the same as in the previous record. */
-static inline char *put_again(char *to, unsigned long long number, struct written *last)
-{
-	if (!is_written(last, number)) {
-		last->number = number;
-		last->length = put_number(last->text, number) - last->text;
-	}
-	return put_written(to, last);
 }
 
 /* Most records have the same second as the previous one, so keep the text of the last second. */
@@ -135,38 +128,14 @@ static char *put_bytes(char *to, const char *bytes, size_t most)
 	return to;
 }
 
-static inline char *put_byte(char *to, unsigned char byte)
+static char *put_address(char *to, int family, const unsigned char *addr, unsigned int scope)
 {
-	const char *pair = pairs + byte % 100 * 2;
-
-	if (byte > 99)
-		*to++ = '0' + byte / 100;
-	if (byte > 9)
-		*to++ = pair[0];
-	*to++ = pair[1];
+	to += strlen(address_text(family, addr, to));
+	if (scope) {
+		*to++ = '%';
+		to = put_number(to, scope);
+	}
 	return to;
-}
-
-static char *put_address(char *to, const struct record *record)
-{
-	static struct written last;
-	unsigned int number;
-	char *end = last.text;
-
-	if (record->family == AF_INET6) {
-		record_address(record, to);
-		return to + strlen(to);
-	}
-	memcpy(&number, record->addr, sizeof(number));
-	if (!is_written(&last, number)) {
-		for (int i = 0; i < 4; i++) {
-			end = put_byte(end, record->addr[i]);
-			*end++ = '.';
-		}
-		last.number = number;
-		last.length = end - 1 - last.text;
-	}
-	return put_written(to, &last);
 }
 
 /**
@@ -180,60 +149,180 @@ int json_digits(const struct traced *traced)
 	return traced->known == JSON_LOG ? 6 : 9;
 }
 
-/* Write the value of a member. Texts are quoted if it is for JSON. */
-static __always_inline char *put_value(char *to, const struct traced *traced,
-				       enum json_field field, bool json)
+/* Returns the text of a member that is any text, or NULL if there is none. */
+static const char *text_of(const struct traced *traced, enum json_field field)
 {
-	static struct written last[NR_JSON_FIELDS];
+	const struct group *group = traced->group;
+
+	switch (field) {
+	case JSON_EXE:
+		return traced->exe;
+	case JSON_CMDLINE:
+		return traced->cmdline;
+	case JSON_UNIT:
+		return group ? group->unit : NULL;
+	case JSON_CONTAINER:
+		return group ? group->container : NULL;
+	case JSON_CONTAINER_NAME:
+		return group ? group->container_name : NULL;
+	case JSON_POD:
+		return group ? group->pod : NULL;
+	case JSON_CGROUP_PATH:
+		return traced->cgroup_path;
+	case JSON_DOMAIN:
+		return traced->domain;
+	case JSON_DOMAIN_SOURCE:
+		return traced->domain_source;
+	default:
+		return NULL;
+	}
+}
+
+/**
+ * json_members() - find out which members a connection, or the result of one, is stored with
+ * @traced: the connection or the result
+ * @fields: bit mask of the members that are wanted, see enum json_field
+ *
+ * Return: @fields, and what a result is of no use without.
+ */
+unsigned int json_members(const struct traced *traced, unsigned int fields)
+{
+	if (traced->known & JSON_BIT(JSON_RESULT))
+		fields |= JSON_BIT(JSON_TIME) | JSON_BIT(JSON_RET) | JSON_BIT(JSON_COOKIE) |
+			  JSON_BIT(JSON_RESULT);
+	return fields;
+}
+
+/**
+ * json_has() - find out whether a connection has a member
+ * @traced: the connection
+ * @field: the member
+ *
+ * Return: true if json_traced() writes it.
+ */
+bool json_has(const struct traced *traced, enum json_field field)
+{
+	static const unsigned char any[sizeof(traced->source)];
+
+	if (!(traced->known & JSON_BIT(field)))
+		return false;
+	switch (field) {
+	case JSON_EXE:
+	case JSON_CMDLINE:
+	case JSON_UNIT:
+	case JSON_CONTAINER:
+	case JSON_CONTAINER_NAME:
+	case JSON_POD:
+	case JSON_CGROUP_PATH:
+	case JSON_DOMAIN:
+	case JSON_DOMAIN_SOURCE:
+		return text_of(traced, field);
+	case JSON_SADDR:	/* the kernel has not chosen one if the connection fails at once */
+		return memcmp(traced->source, any, traced->record.family == AF_INET6 ? 16 : 4);
+	case JSON_SPORT:
+		return traced->sport;
+	default:
+		return true;
+	}
+}
+
+static char *put_parents(char *to, const struct traced *traced, bool json)
+{
+	char comm[TCL_COMM_LEN];
+
+	if (json)
+		*to++ = '[';
+	for (size_t i = 0; i < traced->nr_parents; i++) {
+		const struct parent *parent = &traced->parents[i];
+
+		if (i)
+			*to++ = ',';
+		if (json) {
+			to = put_number(stpcpy(to, "{\"pid\":"), parent->pid);
+			to = put_number(stpcpy(to, ",\"uid\":"), parent->uid);
+			to = put_bytes(stpcpy(to, ",\"comm\":\""), parent->comm, COMM_LEN);
+			to = put_number(stpcpy(to, "\",\"start\":"), parent->start);
+			*to++ = '}';
+		} else {
+			tcl_escape_comm(comm, parent->comm);
+			to = put_number(stpcpy(stpcpy(to, comm), "("), parent->pid);
+			*to++ = ')';
+		}
+	}
+	if (json)
+		*to++ = ']';
+	return to;
+}
+
+/* Write the value of a member that json_has(). Texts are quoted if it is for JSON. */
+static char *put_value(char *to, const struct traced *traced, enum json_field field, bool json)
+{
 	const struct record *record = &traced->record;
+	const char *text = NULL;
 	char user[USER_LEN];
 
 	switch (field) {
 	case JSON_PID:
-		return put_again(to, record->pid, &last[field]);
+		return put_number(to, record->pid);
+	case JSON_TID:
+		return put_number(to, traced->tid);
 	case JSON_UID:
-		return put_again(to, record->uid, &last[field]);
+		return put_number(to, record->uid);
+	case JSON_START:
+		return put_number(to, traced->start);
+	case JSON_PPID:
+		return put_number(to, traced->ppid);
+	case JSON_PARENTS:
+		return put_parents(to, traced, json);
 	case JSON_DPORT:
-		return put_again(to, record->port, &last[field]);
+		return put_number(to, record->port);
 	case JSON_RET:
 		if (traced->result < 0)
 			*to++ = '-';
-		return put_again(to, llabs(traced->result), &last[field]);
+		return put_number(to, llabs(traced->result));
 	case JSON_NETNS:
-		return put_again(to, traced->netns, &last[field]);
+		return put_number(to, traced->netns);
 	case JSON_CGROUP:
-		return put_again(to, traced->cgroup, &last[field]);
+		return put_number(to, traced->cgroup);
+	case JSON_SPORT:
+		return put_number(to, traced->sport);
 	case JSON_COOKIE:
 		return put_number(to, traced->cookie);
+	case JSON_LATENCY:
+		return put_number(to, traced->latency);
 	case JSON_USER:
 		if (!user_name(record->uid, user))
 			return json ? stpcpy(to, "null") : to;
+		text = user;
+		break;
+	case JSON_FAMILY:
+		text = record_family(record);
+		break;
+	case JSON_RESULT:
+		text = result_names[result_of(traced->result)];
+		break;
+	case JSON_TIME:
+	case JSON_COMM:
+	case JSON_DADDR:
+	case JSON_SADDR:
 		break;
 	default:
-		break;
+		text = text_of(traced, field);
 	}
 
 	if (json)
 		*to++ = '"';
-	switch (field) {
-	case JSON_TIME:
+	if (text)
+		to = json ? put_bytes(to, text, SIZE_MAX) : stpcpy(to, text);
+	else if (field == JSON_TIME)
 		to = put_time(to, traced->nsec, json_digits(traced));
-		break;
-	case JSON_USER:
-		to = json ? put_bytes(to, user, sizeof(user)) : stpcpy(to, user);
-		break;
-	case JSON_COMM:
+	else if (field == JSON_DADDR)
+		to = put_address(to, record->family, record->addr, record->scope);
+	else if (field == JSON_SADDR)
+		to = put_address(to, record->family, traced->source, 0);
+	else
 		to = json ? put_bytes(to, record->comm, COMM_LEN) :
 			    mempcpy(to, record->comm, strnlen(record->comm, COMM_LEN));
-		break;
-	case JSON_FAMILY:
-		to = stpcpy(to, "AF_INET");
-		if (record->family == AF_INET6)
-			*to++ = '6';
-		break;
-	default:
-		to = put_address(to, record);
-	}
 	if (json)
 		*to++ = '"';
 	return to;
@@ -256,11 +345,59 @@ void json_time(unsigned long long nsec, int digits, char text[JSON_TIME_LEN])
  * @field: the member
  * @text: where to write the value, without a NUL
  *
- * Return: the length of the value; 0 if a user has no name.
+ * Return: the length of the value; 0 if there is none.
  */
 size_t json_plain(const struct traced *traced, enum json_field field, char *text)
 {
-	return put_value(text, traced, field, false) - text;
+	return json_has(traced, field) ? put_value(text, traced, field, false) - text : 0;
+}
+
+/**
+ * json_take_field() - parse the first name in a list of members
+ * @list: their names, in small or capital letters, with spaces or commas between them. It is set to
+ *	the rest, and the text is changed.
+ *
+ * Exits if there is no such member.
+ *
+ * Return: the member, see enum json_field, or -1 at the end.
+ */
+int json_take_field(char **list)
+{
+	char *name;
+
+	while ((name = strsep(list, ", "))) {
+		int field = 0;
+
+		while (field < NR_JSON_FIELDS && strcasecmp(name, json_fields[field]))
+			field++;
+		if (field < NR_JSON_FIELDS)
+			return field;
+		if (*name)
+			die(EXIT_USAGE, "there is no field %s", name);
+	}
+	return -1;
+}
+
+/**
+ * json_parse_fields() - parse a list of members
+ * @list: the list, see json_take_field()
+ *
+ * Exits if there is no such member, or none at all.
+ *
+ * Return: bit mask of them.
+ */
+unsigned int json_parse_fields(const char *list)
+{
+	char *copy = copy_text(list), *rest = copy;
+	unsigned int found = 0;
+	int field;
+
+	while ((field = json_take_field(&rest)) >= 0)
+		found |= JSON_BIT(field);
+	free(copy);
+	if (!found)
+		die(EXIT_USAGE, "no fields are given");
+	return found;
 }
 
 /**
@@ -303,8 +440,50 @@ size_t json_gap(unsigned long long nsec, unsigned long long since, char line[JSO
 	return stpcpy(to, "\",\"reason\":\"the module was unloaded\"}\n") - line;
 }
 
+/* Write the members in this range, each with a comma before it. */
+static char *put_members(char *to, const struct traced *traced, unsigned int fields, int from,
+			 int end)
+{
+	for (int field = from; field < end; field++) {
+		if (!(fields & JSON_BIT(field)) || !json_has(traced, field))
+			continue;
+		*to++ = ',';
+		*to++ = '"';
+		to = stpcpy(to, json_fields[field]);
+		*to++ = '"';
+		*to++ = ':';
+		to = put_value(to, traced, field, true);
+	}
+	return to;
+}
+
+/*
+ * Write the members that differ only if traced->content does. In a burst, the same process connects
+ * to the same destination again and again, so keep the text for the next record, and for the next
+ * result.
+ */
+static char *put_content(char *to, const struct traced *traced, unsigned int fields)
+{
+	static struct {
+		char text[JSON_LEN];
+		size_t length;
+		unsigned int content, fields;
+	} kept[2], *last;
+
+	if (!traced->content)
+		return put_members(to, traced, fields, JSON_TIME + 1, JSON_SPORT);
+	last = &kept[!(traced->known & JSON_BIT(JSON_RESULT))];
+	if (traced->content != last->content || fields != last->fields) {
+		last->length = put_members(last->text, traced, fields, JSON_TIME + 1, JSON_SPORT) -
+			       last->text;
+		last->content = traced->content;
+		last->fields = fields;
+	}
+	return mempcpy(to, last->text, last->length);
+}
+
 /**
- * json_traced() - write a connection as a line with a JSON object
+ * json_traced() - write a connection, or the result of one, as a line with a JSON object
  * @traced: the connection
  * @fields: bit mask of the members to write if they are known, see enum json_field
  * @line: where to write the line, with a newline, but without a NUL
@@ -315,21 +494,22 @@ size_t json_traced(const struct traced *traced, unsigned int fields, char line[J
 {
 	char *to = line;
 
-	*to++ = '{';
-	/* Then the compiler knows each member's name and type. */
-#pragma GCC unroll 16
-	for (int field = 0; field < NR_JSON_FIELDS; field++) {
-		if (!(fields & traced->known & 1U << field))
-			continue;
-		if (to > line + 1)
-			*to++ = ',';
+	fields = json_members(traced, fields);
+	if (fields & traced->known & JSON_BIT(JSON_TIME)) {
+		to = put_time(stpcpy(to, ",\"time\":\""), traced->nsec, json_digits(traced));
 		*to++ = '"';
-		to = stpcpy(to, json_fields[field]);
-		*to++ = '"';
-		*to++ = ':';
-		to = put_value(to, traced, field, true);
 	}
-	*to++ = '}';
-	*to++ = '\n';
-	return to - line;
+	if (traced->known & JSON_BIT(JSON_RESULT))
+		to = stpcpy(to, ",\"event\":\"result\"");
+	to = put_content(to, traced, fields);
+	if (fields & traced->known & JSON_BIT(JSON_SPORT) && traced->sport)
+		to = put_number(stpcpy(to, ",\"sport\":"), traced->sport);
+	if (fields & traced->known & JSON_BIT(JSON_COOKIE))
+		to = put_number(stpcpy(to, ",\"cookie\":"), traced->cookie);
+	if (fields & traced->known & (JSON_OF_NAME | JSON_OF_RESULT))
+		to = put_members(to, traced, fields, JSON_DOMAIN, NR_JSON_FIELDS);
+	if (to == line)
+		*to++ = '{';
+	*line = '{';
+	return stpcpy(to, "}\n") - line;
 }

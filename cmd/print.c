@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 tcp-connect-logger maintainers
 /*
- * Print the lines of the log, for people and for programs.
+ * Print connections, for people and for programs.
  */
+#include <ctype.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,37 @@ static const char *time_text(unsigned long long usec)
 	return text;
 }
 
+/* ---- Results ---- */
+
+#define OUTCOME_LEN	(TRACED_LEN - RECORD_LEN)
+
+/* Write what became of a connection, with @before before it, or nothing if this is not known. */
+static const char *outcome_text(const struct traced *traced, const char *before,
+				char text[OUTCOME_LEN])
+{
+	unsigned long long nsec = traced->latency;
+
+	*text = '\0';
+	if (traced->known & JSON_BIT(JSON_RESULT))
+		snprintf(text, OUTCOME_LEN, "%s%s after %llu.%06llu s", before,
+			 result_names[result_of(traced->result)], nsec / 1000000000,
+			 nsec / 1000 % 1000000);
+	return text;
+}
+
+/**
+ * traced_text() - say in a line who connects where, or what became of it
+ * @traced: the connection, or the result of one
+ * @text: where to store the line: record_line(), and perhaps ": refused after 0.000123 s"
+ */
+void traced_text(const struct traced *traced, char text[TRACED_LEN])
+{
+	char outcome[OUTCOME_LEN];
+
+	record_line(&traced->record, text);
+	strcat(text, outcome_text(traced, ": ", outcome));
+}
+
 /* ---- Columns ---- */
 
 /* Print a name, which may contain any bytes, and pad it with spaces. */
@@ -37,7 +69,7 @@ static void print_columns(const struct traced *traced)
 {
 	const struct record *record = &traced->record;
 	time_t seconds = traced->nsec / 1000000000;
-	char clock[sizeof("00:00:00")], to[DESTINATION_LEN], user[USER_LEN];
+	char clock[sizeof("00:00:00")], to[DESTINATION_LEN], user[USER_LEN], text[OUTCOME_LEN];
 
 	if (!user_name(record->uid, user))
 		sprintf(user, "%u", record->uid);
@@ -45,14 +77,114 @@ static void print_columns(const struct traced *traced)
 	printf("%s.%03u %7d ", clock, (unsigned int)(traced->nsec / 1000000 % 1000), record->pid);
 	print_name(user, 10);
 	print_name(record->comm, COMM_LEN - 1);
-	printf("%s\n", record_destination(record, to));
+	printf("%s%s\n", record_destination(record, to), outcome_text(traced, " ", text));
+}
+
+/* ---- Chosen columns ---- */
+
+static enum json_field chosen[NR_JSON_FIELDS];
+static int nr_chosen;
+static unsigned int chosen_fields = JSON_ALL;
+
+/* Least widths of the columns; longer values are not cut. */
+static const int widths[NR_JSON_FIELDS] = {
+	[JSON_TIME] = JSON_TIME_LEN - 1,
+	[JSON_PID] = 7,
+	[JSON_TID] = 7,
+	[JSON_UID] = 6,
+	[JSON_USER] = 10,
+	[JSON_COMM] = COMM_LEN - 1,
+	[JSON_START] = 16,
+	[JSON_EXE] = 24,
+	[JSON_CMDLINE] = 32,
+	[JSON_PPID] = 7,
+	[JSON_PARENTS] = 32,
+	[JSON_UNIT] = 20,
+	[JSON_CONTAINER] = 12,
+	[JSON_CONTAINER_NAME] = 14,
+	[JSON_POD] = 36,
+	[JSON_CGROUP_PATH] = 32,
+	[JSON_FAMILY] = 8,
+	[JSON_DADDR] = 15,
+	[JSON_DPORT] = 5,
+	[JSON_RET] = 4,
+	[JSON_NETNS] = 10,
+	[JSON_CGROUP] = 6,
+	[JSON_SADDR] = 15,
+	[JSON_SPORT] = 5,
+	[JSON_COOKIE] = 6,
+	[JSON_DOMAIN] = 24,
+	[JSON_DOMAIN_SOURCE] = 13,
+	[JSON_RESULT] = 11,
+	[JSON_LATENCY] = 10,
+};
+
+/**
+ * print_choose() - choose what is printed
+ * @list: names of the columns, or members of the JSON objects, see json_take_field()
+ *
+ * Exits if there is no such column, or none at all.
+ *
+ * Return: bit mask of them, see enum json_field.
+ */
+unsigned int print_choose(const char *list)
+{
+	char *copy = copy_text(list), *rest = copy;
+	int field;
+
+	chosen_fields = 0;
+	nr_chosen = 0;
+	while ((field = json_take_field(&rest)) >= 0) {
+		if (!(chosen_fields & JSON_BIT(field)))
+			chosen[nr_chosen++] = field;
+		chosen_fields |= JSON_BIT(field);
+	}
+	free(copy);
+	if (!nr_chosen)
+		die(EXIT_USAGE, "no columns are given");
+	return chosen_fields;
+}
+
+/* Print a value, and pad it with spaces unless it is the last one of the line. */
+static void print_cell(const char *text, int n)
+{
+	int columns = text_width(text), width = widths[chosen[n]];
+
+	printf("%s%*s%s", text, n < nr_chosen - 1 && columns < width ? width - columns : 0, "",
+	       n < nr_chosen - 1 ? " " : "\n");
+}
+
+static void print_chosen(const struct traced *traced)
+{
+	for (int n = 0; n < nr_chosen; n++) {
+		char value[JSON_LEN], *text;
+		size_t length = json_plain(traced, chosen[n], value);
+
+		value[length] = '\0';
+		text = safe(length ? value : "-");
+		print_cell(text, n);
+		free(text);
+	}
+}
+
+static void print_chosen_heading(void)
+{
+	for (int n = 0; n < nr_chosen; n++) {
+		char text[32];
+		size_t i = 0;
+
+		do
+			text[i] = toupper((unsigned char)json_fields[chosen[n]][i]);
+		while (text[i++]);
+		print_cell(text, n);
+	}
 }
 
 /* ---- JSON ---- */
 
 /**
  * json_bytes() - make a JSON string of a name, which may contain any bytes
- * @bytes: the name; it is cut at USER_LEN
+ * @bytes: the name
  *
  * JSON is UTF-8, so invalid bytes are replaced with U+FFFD.
  *
@@ -60,9 +192,12 @@ static void print_columns(const struct traced *traced)
  */
 json_t *json_bytes(const char *bytes)
 {
-	char text[3 * USER_LEN], *to = text;
-	size_t left = strnlen(bytes, USER_LEN - 1);
+	size_t left = strlen(bytes);
+	char *text = malloc(3 * left + 1), *to = text;
+	json_t *string;
 
+	if (!text)
+		die_errno("cannot write JSON");
 	while (left) {
 		unsigned int code;
 		size_t size = text_character(bytes, left, &code);
@@ -76,7 +211,9 @@ json_t *json_bytes(const char *bytes)
 		bytes += size;
 		left -= size;
 	}
-	return json_stringn(text, to - text);
+	string = json_stringn(text, to - text);
+	free(text);
+	return string;
 }
 
 /**
@@ -119,7 +256,9 @@ void print_json(json_t *json)
  */
 void print_heading(enum print_form form)
 {
-	if (form == PRINT_COLUMNS)
+	if (form == PRINT_CHOSEN)
+		print_chosen_heading();
+	else if (form == PRINT_COLUMNS)
 		printf("%-12s %7s %-10s %-15s %s\n", "TIME", "PID", "USER", "COMM", "DESTINATION");
 }
 
@@ -130,17 +269,22 @@ void print_heading(enum print_form form)
  */
 void print_record(enum print_form form, const struct traced *traced)
 {
-	char line[JSON_LEN], text[RECORD_LEN];
+	char line[JSON_LEN], text[TRACED_LEN];
+	bool is_whole = form == PRINT_JSON || form == PRINT_CHOSEN ||
+			!(~traced->known & JSON_LOG & ~JSON_BIT(JSON_USER));
 
-	if (form != PRINT_JSON && ~traced->known & JSON_LOG & ~(1U << JSON_USER))
+	if (!is_whole)
 		die(EXIT_FAILED, "a record lacks some of the members that are shown; use --json");
 	if (form == PRINT_JSON) {
-		fwrite(line, 1, json_traced(traced, JSON_ALL, line), stdout);
+		fwrite(line, 1, json_traced(traced, chosen_fields, line), stdout);
+	} else if (form == PRINT_CHOSEN) {
+		print_chosen(traced);
 	} else if (form == PRINT_COLUMNS) {
 		print_columns(traced);
 	} else {
 		json_time(traced->nsec, json_digits(traced), line);
-		printf("%s %s\n", line, record_line(&traced->record, text));
+		traced_text(traced, text);
+		printf("%s %s\n", line, text);
 	}
 }
 

@@ -71,6 +71,9 @@ bool progress_counts(struct recorder_counts *counts)
 	counts->stored = store_written(&progress.mark) + progress.sent;
 	counts->overrun = progress.overrun;
 	counts->dropped = progress.dropped;
+	memcpy(counts->results, progress.results, sizeof(counts->results));
+	counts->unknown_results = progress.unknown_results;
+	counts->unknown_command_lines = progress.unknown_command_lines;
 	return true;
 }
 

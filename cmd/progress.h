@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "record.h"
 #include "store.h"
 
 /** define RECORDER_INSTANCE - the recorder's trace instance */
@@ -24,6 +25,9 @@
  * @lost: the kernel's count of lost records, as far as it has been reported
  * @overrun: how many connections were lost because the buffer was full, since the machine booted
  * @dropped: how many were lost because they could not be written
+ * @results: how many results of each kind there were
+ * @unknown_results: how many results will not be known, because there were too many connections
+ * @unknown_command_lines: how many command lines could not be found
  *
  * It is in /run, because it is about an instance that is gone after a boot. The kernel's counts and
  * these show the next recorder what a killed one had read and not written.
@@ -31,6 +35,7 @@
 struct progress {
 	struct store_mark mark;
 	unsigned long long sent, skipped, read, done, lost, overrun, dropped;
+	unsigned long long results[NR_RESULTS], unknown_results, unknown_command_lines;
 };
 
 /**
@@ -38,9 +43,13 @@ struct progress {
  * @stored: connections that were stored
  * @overrun: connections that were lost because the buffer was full
  * @dropped: connections that were lost because they could not be written
+ * @results: results of each kind
+ * @unknown_results: results that will not be known
+ * @unknown_command_lines: command lines that could not be found
  */
 struct recorder_counts {
 	unsigned long long stored, overrun, dropped;
+	unsigned long long results[NR_RESULTS], unknown_results, unknown_command_lines;
 };
 
 struct progress *progress_open(void);

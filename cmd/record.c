@@ -5,6 +5,7 @@
  * module would print; see LOG FORMAT in tcp_connect_logger(4).
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -281,6 +282,47 @@ void line_parse(const char *text, int level, struct line *line)
 
 /* ---- Output ---- */
 
+/** result_names - the names of the outcomes */
+const char * const result_names[NR_RESULTS] = {
+	[RESULT_ESTABLISHED] = "established",
+	[RESULT_REFUSED] = "refused",
+	[RESULT_TIMED_OUT] = "timed out",
+	[RESULT_UNREACHABLE] = "unreachable",
+	[RESULT_RESET] = "reset",
+	[RESULT_CLOSED] = "closed",
+	[RESULT_FAILED] = "failed",
+};
+
+/**
+ * result_of() - find out what became of a connection
+ * @result: 0, or a negative errno
+ *
+ * Return: what became of it.
+ */
+enum result result_of(int result)
+{
+	switch (result) {
+	case 0:
+		return RESULT_ESTABLISHED;
+	case -ECONNREFUSED:
+		return RESULT_REFUSED;
+	case -ETIMEDOUT:
+		return RESULT_TIMED_OUT;
+	case -ENETUNREACH:
+	case -EHOSTUNREACH:
+	case -ENETDOWN:
+	case -EHOSTDOWN:
+	case -ENONET:
+		return RESULT_UNREACHABLE;
+	case -ECONNRESET:
+		return RESULT_RESET;
+	case -ECANCELED:
+		return RESULT_CLOSED;
+	default:
+		return RESULT_FAILED;
+	}
+}
+
 /**
  * record_family() - get the name of the address family
  * @record: the record
@@ -293,6 +335,23 @@ const char *record_family(const struct record *record)
 }
 
 /**
+ * address_text() - format an address without its scope
+ * @family: its family
+ * @addr: the address in network byte order
+ * @text: where to store it
+ *
+ * Return: @text
+ */
+const char *address_text(int family, const unsigned char *addr, char text[DESTINATION_LEN])
+{
+	if (family == AF_INET6)
+		format_v6(addr, text);
+	else
+		sprintf(text, "%u.%u.%u.%u", addr[0], addr[1], addr[2], addr[3]);
+	return text;
+}
+
+/**
  * record_address() - format the destination's address
  * @record: the record
  * @text: where to store the address: 192.0.2.1, 2001:db8::1, fe80::1%2
@@ -301,12 +360,7 @@ const char *record_family(const struct record *record)
  */
 const char *record_address(const struct record *record, char text[DESTINATION_LEN])
 {
-	const unsigned char *addr = record->addr;
-
-	if (record->family == AF_INET6)
-		format_v6(addr, text);
-	else
-		sprintf(text, "%u.%u.%u.%u", addr[0], addr[1], addr[2], addr[3]);
+	address_text(record->family, record->addr, text);
 	if (record->scope)
 		sprintf(text + strlen(text), "%%%u", record->scope);
 	return text;

@@ -52,25 +52,92 @@ struct record {
 	unsigned int port;
 };
 
+/** define MOST_PARENTS - how many parents are known at most: TCL_MOST_PARENTS in src/origin.h */
+#define MOST_PARENTS	16
+
+/**
+ * struct parent - a process in the chain of parents: struct tcl_parent in src/origin.h
+ * @pid: its process ID
+ * @uid: its user ID
+ * @start: when it was started, in nanoseconds since the machine booted
+ * @comm: its name
+ */
+struct parent {
+	int pid;
+	unsigned int uid;
+	unsigned long long start;
+	char comm[COMM_LEN];
+};
+
+/** enum result - what became of a connection */
+enum result {
+	/** @RESULT_ESTABLISHED: the peer has accepted it */
+	RESULT_ESTABLISHED,
+	/** @RESULT_REFUSED: the peer has refused it */
+	RESULT_REFUSED,
+	/** @RESULT_TIMED_OUT: there was no answer */
+	RESULT_TIMED_OUT,
+	/** @RESULT_UNREACHABLE: there is no way to the peer */
+	RESULT_UNREACHABLE,
+	/** @RESULT_RESET: the peer has answered, and then refused it */
+	RESULT_RESET,
+	/** @RESULT_CLOSED: the process has closed the socket before there was an answer */
+	RESULT_CLOSED,
+	/** @RESULT_FAILED: there was another error */
+	RESULT_FAILED,
+	NR_RESULTS
+};
+
 /**
  * struct traced - a connection with its time, from the trace event or from the log
  * @nsec: time in nanoseconds since the epoch
- * @record: process and destination
+ * @cookie: cookie of the socket
+ * @sport: the socket's own port, or 0
+ * @content: two connections with the same number differ only in the members above and in @domain; 0
+ *	if this is not known
  * @known: bit mask of the members that are known, see enum json_field
- * @result: what the kernel's function returned: 0 if it sent a SYN, or a negative errno
+ * @record: process and destination
+ * @result: what the kernel's function returned: 0 if it sent a SYN, or a negative errno; of a
+ *	result: 0 if the connection is established, or a negative errno
  * @netns: inode number of the socket's network namespace
  * @cgroup: ID of the process's cgroup
- * @cookie: cookie of the socket
+ * @source: the socket's own address in network byte order, of the same family as the destination
+ * @tid: ID of the thread
+ * @ppid: process ID of the parent
+ * @start: when the process was started, in nanoseconds since the machine booted
+ * @parents: the chain of parents
+ * @nr_parents: how many
+ * @exe: path of the executable
+ * @cmdline: the command line
+ * @cgroup_path: path of the process's cgroup
+ * @group: what the path tells
+ * @domain: name of the destination
+ * @domain_source: how the name was found
+ * @latency: of a result: nanoseconds since the connection was begun
+ * @label: of a result: what ring_expect_result() was given
+ *
+ * The strings are valid until the next record is read.
  */
 struct traced {
-	unsigned long long nsec;
+	unsigned long long nsec, cookie;
+	unsigned int sport, content, known;
 	struct record record;
-	unsigned int known;
 	int result;
 	unsigned int netns;
 	unsigned long long cgroup;
-	unsigned long long cookie;
+	unsigned char source[sizeof(struct in6_addr)];
+	int tid, ppid;
+	unsigned long long start;
+	const struct parent *parents;
+	size_t nr_parents;
+	const char *exe, *cmdline, *cgroup_path;
+	const struct group *group;
+	const char *domain, *domain_source;
+	unsigned long long latency;
+	const char *label;
 };
+
+extern const char * const result_names[NR_RESULTS];
 
 /**
  * struct busiest - the process that has made the most connections
@@ -121,7 +188,9 @@ const char *take_word(const char *text, const char *word);
 
 void line_parse(const char *text, int level, struct line *line);
 
+enum result result_of(int result);
 const char *record_family(const struct record *record);
+const char *address_text(int family, const unsigned char *addr, char text[DESTINATION_LEN]);
 const char *record_address(const struct record *record, char text[DESTINATION_LEN]);
 const char *record_destination(const struct record *record, char text[DESTINATION_LEN]);
 const char *record_line(const struct record *record, char text[RECORD_LEN]);

@@ -15,11 +15,13 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "describe.h"
 #include "filter.h"
 #include "instance.h"
 #include "io.h"
 #include "journal.h"
 #include "json.h"
+#include "names.h"
 #include "print.h"
 #include "progress.h"
 #include "ring.h"
@@ -39,10 +41,12 @@ static const char usage[] =
 	"                      all CPUs together (default 64)\n"
 	"  --config FILE       read the options from this file\n"
 	"  --directory DIR     where the files are (default " STORE_DIRECTORY ")\n"
-	"  --fields LIST       store only these fields\n"
+	"  --fields LIST       store only these fields; default: all but user and cmdline\n"
 	"  --file-size MIB     size of a file (default 64)\n"
 	"  --output file|journal\n"
 	"                      where to store: in files, or in the systemd journal\n"
+	"  --names             add the names of destinations, as far as they are known\n"
+	"  --result            store what became of each connection, too\n"
 	"  --total-size MIB    size of all files (default 1024)\n"
 	"  --days N            how long to keep a file (default 30)\n"
 	"\n"
@@ -59,7 +63,9 @@ static unsigned long long done(void)
 
 /* ---- Output ---- */
 
-static unsigned int fields = JSON_ALL & ~(1U << JSON_USER);
+/* A command line may contain passwords, and the name of a user may have to be looked up. */
+static unsigned int fields = JSON_ALL & ~(JSON_BIT(JSON_USER) | JSON_BIT(JSON_CMDLINE));
+static bool with_names, with_results;
 
 static struct store *store;		/* NULL if the records go to the journal */
 static bool journal_stuck;		/* whether the last attempt to write there has failed */
@@ -79,9 +85,7 @@ static bool put_record(const struct traced *traced)
 {
 	char *line;
 
-	if (!filters_match(&traced->record, &traced->cgroup)) {
-		progress->skipped++;
-	} else if (store) {
+	if (store) {
 		line = store_room(store);
 		if (!line)
 			return false;
@@ -91,6 +95,8 @@ static bool put_record(const struct traced *traced)
 			return false;
 		progress->sent++;
 	}
+	if (traced->known & JSON_BIT(JSON_RESULT))
+		progress->results[result_of(traced->result)]++;
 	return true;
 }
 
@@ -125,8 +131,7 @@ static void put_gap(unsigned long long since)
 /* ---- The instance ---- */
 
 static struct tracefs_instance *instance;
-static struct traced pending;	/* a record that has been read while the output was stuck */
-static bool is_pending;
+static const struct traced *pending;	/* has been read while the output was stuck */
 
 /* Report what the kernel has lost since the last report. */
 static void report_lost(struct ring *ring)
@@ -140,18 +145,47 @@ static void report_lost(struct ring *ring)
 	progress->lost = lost;
 }
 
+/* Returns the next record that is wanted, with what must be looked up, or NULL. */
+static const struct traced *next_record(struct ring *ring)
+{
+	const struct traced *traced;
+
+	while ((traced = ring_next(ring))) {
+		/* A result is wanted if its connection was. */
+		if (traced->known & JSON_BIT(JSON_RESULT) || filters_match(traced))
+			break;
+		progress->skipped++;
+	}
+	progress->skipped += ring_left_out(ring);
+	if (!traced)
+		return NULL;
+	if (with_results)
+		ring_expect_result(ring, traced, NULL);
+	return describe(traced, fields, with_names);
+}
+
 /* Store the records that exist now. Returns false if the output is stuck. */
 static bool store_records(struct ring *ring, bool all)
 {
 	ring_begin(ring, all);
-	while (is_pending || ring_next(ring, &pending)) {
-		is_pending = !put_record(&pending);
-		if (is_pending)
+	while (pending || (pending = next_record(ring))) {
+		if (!put_record(pending))
 			return false;
+		pending = NULL;
 	}
+	progress->unknown_results += ring_forgotten(ring);
+	progress->unknown_command_lines += described_unknown();
 	if (ring_lacks_records(ring))
 		report_lost(ring);
 	return !store || store_flush(store);
+}
+
+/* What to read */
+static unsigned int wanted(void)
+{
+	bool origin = fields & JSON_ORIGIN || filters_need_origin();
+
+	return (origin ? RING_ORIGIN : 0) | (with_results ? RING_RESULT : 0);
 }
 
 /* Begin with the instance, or continue where the last recorder has stopped. */
@@ -166,7 +200,7 @@ static struct ring *take_up(size_t size, const char *filter)
 	if (!instance)
 		die_errno("cannot create a trace instance");
 	is_new = tracefs_instance_is_new(instance);
-	ring = ring_open(instance, size, filter);
+	ring = ring_open(instance, size, filter, wanted());
 	totals = ring_totals(ring);
 	/* If the kernel has cleared the buffers, its counts begin at 0 again. */
 	if (!is_new && totals.read > known)
@@ -178,6 +212,14 @@ static struct ring *take_up(size_t size, const char *filter)
 	progress->done = done() + (store ? store_waiting(store) : 0);
 	report_lost(ring);
 	return ring;
+}
+
+/* The results of the connections that have none yet will not be known. */
+static void stop_reading(struct ring *ring)
+{
+	ring_forget(ring);
+	progress->unknown_results += ring_forgotten(ring);
+	ring_close(ring);
 }
 
 /* Somebody unloads the module: store the records in the buffers, and remove the instance. */
@@ -195,8 +237,8 @@ static void let_go(struct ring *ring)
 	if (all > handled)
 		put_lost(&progress->dropped, all - handled,
 			 "they could not be written before the module was unloaded", NULL);
-	is_pending = false;
-	ring_close(ring);
+	pending = NULL;
+	stop_reading(ring);
 	instance_remove(instance);
 }
 
@@ -227,7 +269,10 @@ static struct {
 	.file_size = 64, .total_size = 1024, .days = 30,
 };
 
-enum { BUFFER = 256, CONFIG_FILE, DIRECTORY, FIELDS, FILE_SIZE, OUTPUT, TOTAL_SIZE, DAYS };
+enum {
+	BUFFER = 256, CONFIG_FILE, DIRECTORY, FIELDS, FILE_SIZE, NAMES, OUTPUT, RESULTS, TOTAL_SIZE,
+	DAYS
+};
 
 static const struct option known[] = {
 	{ "buffer", required_argument, NULL, BUFFER },
@@ -235,7 +280,9 @@ static const struct option known[] = {
 	{ "directory", required_argument, NULL, DIRECTORY },
 	{ "fields", required_argument, NULL, FIELDS },
 	{ "file-size", required_argument, NULL, FILE_SIZE },
+	{ "names", no_argument, NULL, NAMES },
 	{ "output", required_argument, NULL, OUTPUT },
+	{ "result", no_argument, NULL, RESULTS },
 	{ "total-size", required_argument, NULL, TOTAL_SIZE },
 	{ "days", required_argument, NULL, DAYS },
 	FILTER_OPTIONS,
@@ -253,27 +300,6 @@ static unsigned long long in_range(const char *name, const char *text, unsigned 
 	return value;
 }
 
-static unsigned int parse_fields(const char *list)
-{
-	char *copy = copy_text(list), *rest = copy, *name;
-	unsigned int found = 0;
-
-	while ((name = strsep(&rest, ", "))) {
-		int field = 0;
-
-		while (field < NR_JSON_FIELDS && strcmp(name, json_fields[field]))
-			field++;
-		if (field < NR_JSON_FIELDS)
-			found |= 1U << field | 1U << JSON_TIME;
-		else if (*name)
-			die(EXIT_USAGE, "there is no field %s", name);
-	}
-	free(copy);
-	if (!found)
-		die(EXIT_USAGE, "no fields are given");
-	return found;
-}
-
 static void apply(int option, const char *value)
 {
 	switch (option) {
@@ -287,10 +313,17 @@ static void apply(int option, const char *value)
 		settings.directory = value;
 		break;
 	case FIELDS:
-		fields = parse_fields(value);
+		fields = json_parse_fields(value) | JSON_BIT(JSON_TIME) | JSON_OF_RESULT |
+			 JSON_OF_NAME;
 		break;
 	case FILE_SIZE:
 		settings.file_size = in_range("the size of a file", value, 1, 1 << 20);
+		break;
+	case NAMES:
+		with_names = true;
+		break;
+	case RESULTS:
+		with_results = true;
 		break;
 	case OUTPUT:
 		if (strcmp(value, "file") && strcmp(value, "journal"))
@@ -319,21 +352,24 @@ static char *trim(char *text)
 	return text + strspn(text, " \t");
 }
 
-/* Returns false if the line is not the name of an option without dashes, "=", and its value. */
+/* Returns false if the line is not the name of an option without dashes, with "=" and a value. */
 static bool apply_line(char *line)
 {
 	char *value = strchr(line, '=');
 	const struct option *option = known;
 
-	if (!value)
-		return false;
-	*value = '\0';
+	if (value)
+		*value++ = '\0';
 	line = trim(line);
 	while (option->name && strcmp(option->name, line))
 		option++;
 	if (!option->name || option->val == CONFIG_FILE || option->val == 'h')
 		return false;
-	apply(option->val, copy_text(trim(value + 1)));	/* filters keep the text */
+	/* Some options have no value. */
+	if (option->has_arg == required_argument ? !value : !!value)
+		return false;
+	/* Filters keep the text. */
+	apply(option->val, value ? copy_text(trim(value)) : NULL);
 	return true;
 }
 
@@ -387,6 +423,8 @@ int do_record(int argc, char **argv)
 	io_init();
 	io_expect_requests();
 	progress = progress_open();
+	if (with_names)
+		names_open(true);
 	if (!settings.to_journal)
 		store = store_open(settings.directory, &limits, &progress->mark);
 	if (!event_exists())
@@ -397,7 +435,7 @@ int do_record(int argc, char **argv)
 
 		if (!record(ring)) {
 			store_records(ring, true);
-			ring_close(ring);
+			stop_reading(ring);
 			tracefs_instance_free(instance);
 			break;
 		}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Copyright (C) 2026 tcp-connect-logger maintainers
 /*
- * Read the trace event from the ring buffer of a trace instance, page by page (trace_pipe_raw in
- * Documentation/trace/ftrace.rst). Each CPU has a buffer. The records of all CPUs are merged by
+ * Read the trace events from the ring buffer of a trace instance, page by page (trace_pipe_raw in
+ * Documentation/trace/ftrace.rst). Each CPU has a buffer. The events of all CPUs are merged by
  * time.
  *
  * The kernel wakes us for the first record after a pause. Then we look twice a second, because
@@ -18,8 +18,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "begun.h"
 #include "busiest.h"
 #include "command.h"
+#include "groups.h"
 #include "instance.h"
 #include "io.h"
 #include "json.h"
@@ -49,6 +51,7 @@
  * @next: what follows the next record in the page
  * @end: end of the page's contents
  * @event: the next record, or NULL
+ * @length: its length
  * @stamp: time stamp of the next record
  * @pages: how many pages have been read since ring_begin()
  */
@@ -56,9 +59,34 @@ struct cpu {
 	int number, fd;
 	unsigned char *page;
 	const unsigned char *next, *end, *event;
+	size_t length;
 	unsigned long long stamp;
 	size_t pages;
 };
+
+/* The trace events. Each connection has one of the first two, and perhaps the third. */
+enum event { LEAN, ORIGIN, RESULT, NR_EVENTS };
+
+static const char * const event_names[NR_EVENTS] = {
+	[LEAN] = TRACE_EVENT,
+	[ORIGIN] = TRACE_EVENT "_origin",
+	[RESULT] = TRACE_EVENT "_result",
+};
+
+/**
+ * struct layout - where the fields of an event are; a field that the event does not have is at 0
+ * @type: ID of the event
+ * @least: the event's length without its dynamic arrays
+ */
+struct layout {
+	unsigned short type;
+	size_t least;
+	int pid, uid, netns, ret, cgroup, cookie, comm, sockaddr, sport, family, source, start, tid,
+	    ppid, parents, exe, cgroup_path;
+};
+
+/* The largest event: ftrace does not write more than a page. */
+#define EVENT_MOST	4096
 
 /**
  * struct ring - the buffers of all CPUs
@@ -78,7 +106,16 @@ struct cpu {
  * @crowded: when half of a buffer was last full, by CLOCK_BOOTTIME, or 0
  * @counting: busiest_count() has succeeded
  * @lacks: a page was preceded by lost records
- * @offsets: where each field is in the event
+ * @wanted: what to read, see RING_ORIGIN
+ * @layouts: where the fields of the events are
+ * @last: the last event of a connection
+ * @last_length: its length, or 0
+ * @last_kind: which event it is
+ * @traced: the connection
+ * @parents: its parents
+ * @result: the last result
+ * @begun: the connections that have no result yet, or NULL if results are not wanted
+ * @left_out: how many events were of no use since ring_left_out()
  */
 struct ring {
 	struct tracefs_instance *instance;
@@ -91,10 +128,16 @@ struct ring {
 	const char *filter;
 	unsigned long long crowded;
 	bool busy, lacks, counting;
-	unsigned short type;
-	struct {
-		int pid, uid, netns, ret, cgroup, cookie, comm, sockaddr;
-	} offsets;
+	unsigned int wanted;
+	struct layout layouts[NR_EVENTS];
+	unsigned char last[EVENT_MOST];
+	size_t last_length;
+	enum event last_kind;
+	struct traced traced;
+	struct parent parents[MOST_PARENTS];
+	struct traced result;
+	struct begun *begun;
+	unsigned long long left_out;
 };
 
 /* ---- Open ---- */
@@ -130,29 +173,93 @@ static int offset_of(struct tep_event *event, const char *name, int size)
 	return field->offset;
 }
 
-/* tracefs_local_events_system() would also read what no event of ours needs, and keep 10 MiB. */
-static void read_format(struct ring *ring)
+/* In the event, a dynamic array has 4 bytes, which say where it is. */
+static void read_fields(struct layout *layout, struct tep_event *event, enum event kind)
+{
+	layout->type = event->id;
+	layout->cookie = offset_of(event, "cookie", 8);
+	layout->netns = offset_of(event, "netns", 4);
+	layout->ret = offset_of(event, "ret", 4);
+	if (kind == RESULT) {
+		layout->family = offset_of(event, "family", 2);
+	} else {
+		layout->pid = offset_of(event, "pid", 4);
+		layout->uid = offset_of(event, "uid", 4);
+		layout->cgroup = offset_of(event, "cgroup", 8);
+		layout->comm = offset_of(event, "comm", COMM_LEN);
+		layout->sockaddr = offset_of(event, "sockaddr", sizeof(struct sockaddr_in6));
+		layout->least = layout->sockaddr + sizeof(struct sockaddr_in6);
+	}
+	if (kind != LEAN) {
+		layout->sport = offset_of(event, "sport", 2);
+		layout->source = offset_of(event, "source", sizeof(struct sockaddr_in6));
+		layout->least = layout->source + sizeof(struct sockaddr_in6);
+	}
+	if (kind == ORIGIN) {
+		layout->start = offset_of(event, "start", 8);
+		layout->tid = offset_of(event, "tid", 4);
+		layout->ppid = offset_of(event, "ppid", 4);
+		layout->parents = offset_of(event, "parents", 4);
+		layout->exe = offset_of(event, "exe", 4);
+		layout->cgroup_path = offset_of(event, "cgroup_path", 4);
+		layout->least = layout->cgroup_path + 4;
+	}
+}
+
+/*
+ * Returns false if there is no such event. tracefs_local_events_system() would also read what no
+ * event of ours needs, and keep 10 MiB.
+ */
+static bool read_format(struct ring *ring, enum event kind)
 {
 	int size;
-	char *text = tracefs_event_file_read(NULL, MODULE, TRACE_EVENT, "format", &size);
+	char *text = tracefs_event_file_read(NULL, MODULE, event_names[kind], "format", &size);
 	struct tep_handle *tep = tep_alloc();
 	struct tep_event *event = NULL;
 
 	if (text && tep && !tep_parse_event(tep, text, size, MODULE))
-		event = tep_find_event_by_name(tep, MODULE, TRACE_EVENT);
+		event = tep_find_event_by_name(tep, MODULE, event_names[kind]);
 	free(text);
-	if (!event)
-		die(EXIT_FAILED, "cannot read the format of the trace event");
-	ring->type = event->id;
-	ring->offsets.pid = offset_of(event, "pid", 4);
-	ring->offsets.uid = offset_of(event, "uid", 4);
-	ring->offsets.netns = offset_of(event, "netns", 4);
-	ring->offsets.ret = offset_of(event, "ret", 4);
-	ring->offsets.cgroup = offset_of(event, "cgroup", 8);
-	ring->offsets.cookie = offset_of(event, "cookie", 8);
-	ring->offsets.comm = offset_of(event, "comm", COMM_LEN);
-	ring->offsets.sockaddr = offset_of(event, "sockaddr", sizeof(struct sockaddr_in6));
+	if (event)
+		read_fields(&ring->layouts[kind], event, kind);
 	tep_free(tep);
+	return event;
+}
+
+static void read_formats(struct ring *ring)
+{
+	if (!read_format(ring, LEAN))
+		die(EXIT_FAILED, "cannot read the format of the trace event");
+	if ((read_format(ring, ORIGIN) && read_format(ring, RESULT)) || !ring->wanted)
+		return;
+	pr_err("the loaded module does not tell who made a connection, nor what became of it; try: tcp-connect-logger reload");
+	ring->wanted = 0;
+}
+
+static bool is_on(const struct ring *ring, enum event kind)
+{
+	if (kind == RESULT)
+		return ring->wanted & RING_RESULT;
+	return !(ring->wanted & RING_ORIGIN) == (kind == LEAN);
+}
+
+/* An event that was on before may have to be switched off. A result has no process to filter by. */
+static void switch_event(struct ring *ring, enum event kind, const char *filter)
+{
+	const char *name = event_names[kind];
+
+	if (!ring->layouts[kind].type)
+		return;
+	if (!is_on(ring, kind)) {
+		tracefs_event_disable(ring->instance, MODULE, name);
+		return;
+	}
+	if (kind != RESULT && tracefs_event_file_write(ring->instance, MODULE, name, "filter",
+						       filter ?: "0") < 0)
+		die(EXIT_FAILED, "the kernel refuses the filter %s: %s", filter ?: "0",
+		    strerror(errno));
+	if (tracefs_event_enable(ring->instance, MODULE, name))
+		die_errno("cannot enable the trace event");
 }
 
 /* What the kernel must do with the instance. It keeps the records in it if this has not changed. */
@@ -179,12 +286,8 @@ static void configure(struct ring *ring, size_t size, const char *filter)
 	tracefs_instance_file_read_number(ring->instance, "buffer_size_kb", &before);
 	if ((unsigned long long)before != kib)
 		set_number(ring, "buffer_size_kb", kib);
-	if (tracefs_event_file_write(ring->instance, MODULE, TRACE_EVENT, "filter",
-				     filter ?: "0") < 0)
-		die(EXIT_FAILED, "the kernel refuses the filter %s: %s", filter ?: "0",
-		    strerror(errno));
-	if (tracefs_event_enable(ring->instance, MODULE, TRACE_EVENT))
-		die_errno("cannot enable the trace event");
+	for (enum event kind = LEAN; kind < NR_EVENTS; kind++)
+		switch_event(ring, kind, filter);
 }
 
 static void open_cpu(struct ring *ring, int number)
@@ -209,23 +312,28 @@ static void open_cpu(struct ring *ring, int number)
 }
 
 /**
- * ring_open() - enable the trace event in a trace instance, and read its buffers
+ * ring_open() - enable the trace events in a trace instance, and read its buffers
  * @instance: the instance; if it existed before, reading continues there
  * @size: size of the buffers of all CPUs together, in bytes
  * @filter: the kernel's filter, which must remain valid, or NULL
+ * @wanted: what else to read: RING_ORIGIN, RING_RESULT
  *
  * Exits on an error.
  *
  * Return: the buffers.
  */
-struct ring *ring_open(struct tracefs_instance *instance, size_t size, const char *filter)
+struct ring *ring_open(struct tracefs_instance *instance, size_t size, const char *filter,
+		       unsigned int wanted)
 {
 	struct ring *ring = calloc(1, sizeof(*ring));
 
 	if (!ring)
 		die_errno("cannot open the buffers");
 	ring->page_size = sysconf(_SC_PAGESIZE);
-	read_format(ring);
+	ring->wanted = wanted;
+	read_formats(ring);
+	if (ring->wanted & RING_RESULT)
+		ring->begun = begun_new();
 	ring->instance = instance;
 	ring->filter = filter;
 	ring->first.fd = tracefs_instance_file_open(ring->instance, "trace_pipe",
@@ -293,6 +401,7 @@ static void next_event(struct cpu *cpu)
 		}
 		cpu->stamp += delta;
 	}
+	cpu->length = cpu->next - cpu->event;
 }
 
 /* Go to the first record of the next page that has one, if any. */
@@ -362,60 +471,251 @@ static void choose(struct ring *ring)
 	}
 }
 
-static void decode(const struct ring *ring, const struct cpu *cpu, struct traced *traced)
+/* ---- Decode ---- */
+
+/* Copy an address of the kernel. Returns its port. */
+static unsigned int get_address(const unsigned char *from, int family, unsigned char *addr)
 {
-	const unsigned char *event = cpu->event, *to = event + ring->offsets.sockaddr;
+	if (family == AF_INET6)
+		memcpy(addr, from + offsetof(struct sockaddr_in6, sin6_addr), 16);
+	else
+		memcpy(addr, from + offsetof(struct sockaddr_in, sin_addr), 4);
+	return from[2] << 8 | from[3];
+}
+
+/* Returns a dynamic array of the last event, and its size, or NULL. */
+static const void *array_at(const struct ring *ring, int field, size_t *size)
+{
+	unsigned int location = get_u32(ring->last + field);
+	size_t offset = location & 0xffff;
+
+	*size = location >> 16;
+	return offset + *size <= ring->last_length ? ring->last + offset : NULL;
+}
+
+/* Returns a text of the last event, or NULL if it is empty. */
+static const char *text_at(const struct ring *ring, int field)
+{
+	size_t size;
+	const char *text = array_at(ring, field, &size);
+
+	return text && size > 1 && !text[size - 1] ? text : NULL;
+}
+
+static void decode_origin(struct ring *ring, const struct layout *layout)
+{
+	struct traced *traced = &ring->traced;
+	const unsigned char *event = ring->last;
+	const void *parents;
+	size_t size;
+
+	get_address(event + layout->source, traced->record.family, traced->source);
+	traced->start = get_u64(event + layout->start);
+	traced->tid = get_u32(event + layout->tid);
+	traced->ppid = get_u32(event + layout->ppid);
+	traced->exe = text_at(ring, layout->exe);
+	traced->cgroup_path = text_at(ring, layout->cgroup_path);
+	traced->group = traced->cgroup_path ? group_of(traced->cgroup, traced->cgroup_path) : NULL;
+	parents = array_at(ring, layout->parents, &size);
+	traced->nr_parents = parents ? size / sizeof(struct parent) : 0;
+	if (traced->nr_parents > MOST_PARENTS)
+		traced->nr_parents = MOST_PARENTS;
+	memcpy(ring->parents, parents, traced->nr_parents * sizeof(struct parent));
+	/* One may have ended while the kernel collected them. */
+	while (traced->nr_parents && !ring->parents[traced->nr_parents - 1].pid)
+		traced->nr_parents--;
+	traced->parents = ring->parents;
+}
+
+/* Decode the last event. */
+static void decode(struct ring *ring, enum event kind)
+{
+	const struct layout *layout = &ring->layouts[kind];
+	struct traced *traced = &ring->traced;
+	const unsigned char *event = ring->last, *to = event + layout->sockaddr;
 	struct record *record = &traced->record;
 	unsigned short family;
 
-	traced->nsec = cpu->stamp + ring->offset;
-	traced->known = JSON_ALL;
-	traced->result = get_u32(event + ring->offsets.ret);
-	traced->netns = get_u32(event + ring->offsets.netns);
-	traced->cgroup = get_u64(event + ring->offsets.cgroup);
-	traced->cookie = get_u64(event + ring->offsets.cookie);
-	record->pid = get_u32(event + ring->offsets.pid);
-	record->uid = get_u32(event + ring->offsets.uid);
-	memcpy(record->comm, event + ring->offsets.comm, COMM_LEN);
 	memcpy(&family, to, sizeof(family));
+	memset(record, 0, sizeof(*record));
+	record->pid = get_u32(event + layout->pid);
+	record->uid = get_u32(event + layout->uid);
+	memcpy(record->comm, event + layout->comm, COMM_LEN);
 	record->family = family;
-	record->port = to[2] << 8 | to[3];
-	if (family == AF_INET6) {
-		memcpy(record->addr, to + offsetof(struct sockaddr_in6, sin6_addr), 16);
+	record->port = get_address(to, family, record->addr);
+	if (family == AF_INET6)
 		record->scope = get_u32(to + offsetof(struct sockaddr_in6, sin6_scope_id));
-	} else {
-		memcpy(record->addr, to + offsetof(struct sockaddr_in, sin_addr), 4);
-		record->scope = 0;
+	traced->known = kind == ORIGIN ? JSON_LEAN | JSON_ORIGIN : JSON_LEAN;
+	traced->result = get_u32(event + layout->ret);
+	traced->netns = get_u32(event + layout->netns);
+	traced->cgroup = get_u64(event + layout->cgroup);
+	if (kind == ORIGIN)
+		decode_origin(ring, layout);
+}
+
+/* Another ring of this process must not use the same numbers. */
+static unsigned int new_content(void)
+{
+	static unsigned int content;
+
+	return ++content ?: ++content;
+}
+
+/*
+ * In a burst, most events are like the one before: from the same process, to the same destination.
+ * What differs comes first (src/trace.h). So decode the rest only if it differs.
+ */
+static const struct traced *take_connection(struct ring *ring, const struct cpu *cpu,
+					    enum event kind)
+{
+	const struct layout *layout = &ring->layouts[kind];
+	struct traced *traced = &ring->traced;
+	unsigned short sport = 0;
+	size_t rest = layout->cookie + 8;
+
+	if (kind == ORIGIN) {
+		memcpy(&sport, cpu->event + layout->sport, sizeof(sport));
+		rest = layout->sport + sizeof(sport);
 	}
+	if (cpu->length != ring->last_length || kind != ring->last_kind ||
+	    memcmp(cpu->event + rest, ring->last + rest, cpu->length - rest)) {
+		memcpy(ring->last, cpu->event, cpu->length);
+		ring->last_length = cpu->length;
+		ring->last_kind = kind;
+		decode(ring, kind);
+		traced->content = new_content();
+	}
+	traced->nsec = cpu->stamp + ring->offset;
+	traced->cookie = get_u64(cpu->event + layout->cookie);
+	traced->sport = sport;
+	return traced;
+}
+
+/* Returns true if two results differ only in what @content leaves out. */
+static bool is_same(const struct traced *a, const struct traced *b)
+{
+	return !memcmp(&a->record, &b->record, sizeof(a->record)) && a->result == b->result &&
+	       a->netns == b->netns && a->cgroup == b->cgroup && a->known == b->known &&
+	       !memcmp(a->source, b->source, sizeof(a->source));
+}
+
+/* Returns NULL if nobody expects it: the connection is not wanted, or failed at once. */
+static const struct traced *take_result(struct ring *ring, const struct cpu *cpu)
+{
+	const struct layout *layout = &ring->layouts[RESULT];
+	struct traced traced;
+	unsigned short sport, family;
+
+	if (!ring->begun ||
+	    !begun_take(ring->begun, get_u64(cpu->event + layout->cookie), &traced))
+		return NULL;
+	memcpy(&family, cpu->event + layout->family, sizeof(family));
+	memcpy(&sport, cpu->event + layout->sport, sizeof(sport));
+	traced.latency = cpu->stamp + ring->offset - traced.nsec;
+	traced.nsec = cpu->stamp + ring->offset;
+	traced.sport = sport;
+	traced.result = get_u32(cpu->event + layout->ret);
+	traced.known = JSON_LEAN | JSON_OF_RESULT | JSON_BIT(JSON_SPORT);
+	if (family == traced.record.family) {
+		get_address(cpu->event + layout->source, family, traced.source);
+		traced.known |= JSON_BIT(JSON_SADDR);
+	}
+	traced.content = is_same(&traced, &ring->result) ? ring->result.content : new_content();
+	ring->result = traced;
+	return &ring->result;
+}
+
+/* Returns NULL if the event is not ours, or is of no use. */
+static const struct traced *take_event(struct ring *ring, const struct cpu *cpu)
+{
+	unsigned short type = cpu->event[0] | cpu->event[1] << 8;
+	enum event kind = LEAN;
+
+	while (kind < NR_EVENTS && (ring->layouts[kind].type != type ||
+				    cpu->length < ring->layouts[kind].least))
+		kind++;
+	if (kind == NR_EVENTS || cpu->length > EVENT_MOST)
+		return NULL;
+	return kind == RESULT ? take_result(ring, cpu) : take_connection(ring, cpu, kind);
 }
 
 /**
- * ring_next() - read the next record
+ * ring_next() - read the next connection or result
  * @ring: the buffers
- * @traced: where to store it
  *
- * Return: false if there are no more since ring_begin().
+ * Return: it, which is valid until the next call, or NULL if there are no more since ring_begin().
  */
-bool ring_next(struct ring *ring, struct traced *traced)
+const struct traced *ring_next(struct ring *ring)
 {
 	struct cpu *cpu = ring->current;
-	unsigned short type;
+	const struct traced *traced;
 
 	do {
 		if (!cpu || !cpu->event || cpu->stamp > ring->until) {
 			choose(ring);
 			cpu = ring->current;
 			if (!cpu)
-				return false;
+				return NULL;
 		}
-		memcpy(&type, cpu->event, sizeof(type));
-		if (type == ring->type)
-			decode(ring, cpu, traced);
+		traced = take_event(ring, cpu);
+		if (!traced)
+			ring->left_out++;
 		next_event(cpu);
 		if (!cpu->event)
 			load_page(ring, cpu);
-	} while (type != ring->type);
-	return true;
+	} while (!traced);
+	return traced;
+}
+
+/**
+ * ring_expect_result() - let ring_next() return the result of a connection
+ * @ring: the buffers
+ * @traced: the connection
+ * @label: what the result is to have as its @label; it must remain valid
+ *
+ * Without RING_RESULT, or if the connection failed at once, this does nothing.
+ */
+void ring_expect_result(struct ring *ring, const struct traced *traced, const char *label)
+{
+	if (ring->begun && !traced->result && !(traced->known & JSON_BIT(JSON_RESULT)))
+		begun_add(ring->begun, traced, label);
+}
+
+/**
+ * ring_left_out() - find out how many events were of no use
+ * @ring: the buffers
+ *
+ * These are results that nobody expects. The kernel counts them as read.
+ *
+ * Return: how many since the last call.
+ */
+unsigned long long ring_left_out(struct ring *ring)
+{
+	unsigned long long left_out = ring->left_out;
+
+	ring->left_out = 0;
+	return left_out;
+}
+
+/**
+ * ring_forgotten() - find out how many results will not be known
+ * @ring: the buffers
+ *
+ * Return: how many since the last call.
+ */
+unsigned long long ring_forgotten(struct ring *ring)
+{
+	return ring->begun ? begun_forgotten(ring->begun) : 0;
+}
+
+/**
+ * ring_forget() - expect no more results, because reading ends
+ * @ring: the buffers
+ */
+void ring_forget(struct ring *ring)
+{
+	if (ring->begun)
+		begun_forget(ring->begun);
 }
 
 /**
@@ -471,6 +771,12 @@ struct ring_totals ring_totals(const struct ring *ring)
 
 /* ---- Wait ---- */
 
+/* The event that each connection has */
+static const char *main_event(const struct ring *ring)
+{
+	return event_names[ring->wanted & RING_ORIGIN ? ORIGIN : LEAN];
+}
+
 /* While the buffers fill up, let the kernel count the connections of each process. */
 static void watch_crowd(struct ring *ring)
 {
@@ -480,11 +786,12 @@ static void watch_crowd(struct ring *ring)
 		half_full |= ring->cpus[i].pages >= ring->pages / 2;
 	if (half_full) {
 		if (!ring->crowded)
-			ring->counting = busiest_count(ring->instance, ring->filter);
+			ring->counting = busiest_count(ring->instance, main_event(ring),
+						       ring->filter);
 		ring->crowded = clock_nsec(CLOCK_BOOTTIME);
 	} else if (ring->crowded && clock_nsec(CLOCK_BOOTTIME) - ring->crowded > CROWDED) {
 		if (ring->counting)
-			busiest_stop(ring->instance);
+			busiest_stop(ring->instance, main_event(ring));
 		ring->counting = false;
 		ring->crowded = 0;
 	}
@@ -499,7 +806,7 @@ static void watch_crowd(struct ring *ring)
  */
 bool ring_busiest(struct ring *ring, struct busiest *busiest)
 {
-	return ring->counting && busiest_find(ring->instance, busiest);
+	return ring->counting && busiest_find(ring->instance, main_event(ring), busiest);
 }
 
 /**
@@ -529,13 +836,15 @@ bool ring_wait(struct ring *ring, int timeout)
 /* ---- Close ---- */
 
 /**
- * ring_stop() - disable the trace event, so that no more records come
+ * ring_stop() - disable the trace events, so that no more records come
  * @ring: the buffers
  */
 void ring_stop(struct ring *ring)
 {
-	if (tracefs_event_disable(ring->instance, MODULE, TRACE_EVENT))
-		die_errno("cannot disable the trace event");
+	for (enum event kind = LEAN; kind < NR_EVENTS; kind++)
+		if (is_on(ring, kind) &&
+		    tracefs_event_disable(ring->instance, MODULE, event_names[kind]))
+			die_errno("cannot disable the trace event");
 }
 
 /**
@@ -549,6 +858,7 @@ void ring_close(struct ring *ring)
 		free(ring->cpus[i].page);
 	}
 	close(ring->first.fd);
+	free(ring->begun);
 	free(ring->cpus);
 	free(ring->fds);
 	free(ring);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Copyright (C) 2026 tcp-connect-logger maintainers */
 /*
- * Read the trace event from the ring buffer of a trace instance.
+ * Read the trace events from the ring buffer of a trace instance.
  */
 #ifndef RING_H
 #define RING_H
@@ -15,11 +15,17 @@
 /** define RING_MIB - default size of the buffers of all CPUs together, in MiB */
 #define RING_MIB	64UL
 
+/** define RING_ORIGIN - what ring_open() is to read: who made each connection */
+#define RING_ORIGIN	1
+
+/** define RING_RESULT - what ring_open() is to read: what became of each connection */
+#define RING_RESULT	2
+
 /**
  * struct ring_totals - counts of the kernel, since the buffer was made or cleared
- * @read: records that have been read
- * @waiting: records that have yet to be read
- * @lost: records for which there was no room
+ * @read: events that have been read
+ * @waiting: events that have yet to be read
+ * @lost: events for which there was no room
  */
 struct ring_totals {
 	unsigned long long read, waiting, lost;
@@ -27,10 +33,15 @@ struct ring_totals {
 
 struct ring;
 
-struct ring *ring_open(struct tracefs_instance *instance, size_t size, const char *filter);
+struct ring *ring_open(struct tracefs_instance *instance, size_t size, const char *filter,
+		       unsigned int wanted);
 void ring_begin(struct ring *ring, bool all);
-bool ring_next(struct ring *ring, struct traced *traced);
+const struct traced *ring_next(struct ring *ring);
+void ring_expect_result(struct ring *ring, const struct traced *traced, const char *label);
 bool ring_lacks_records(struct ring *ring);
+unsigned long long ring_left_out(struct ring *ring);
+unsigned long long ring_forgotten(struct ring *ring);
+void ring_forget(struct ring *ring);
 struct ring_totals ring_totals(const struct ring *ring);
 bool ring_busiest(struct ring *ring, struct busiest *busiest);
 bool ring_wait(struct ring *ring, int timeout);

@@ -26,8 +26,11 @@ static size_t room;	/* allocated size of rows.rows */
 static int compare_records(const void *a, const void *b)
 {
 	const struct row *x = a, *y = b;
+	int order = memcmp(&x->record, &y->record, sizeof(x->record));
 
-	return memcmp(&x->record, &y->record, sizeof(x->record));
+	if (!order && x->label != y->label)
+		order = strcmp(x->label ?: "", y->label ?: "");
+	return order ?: (int)x->outcome - (int)y->outcome;
 }
 
 static int compare_counts(const void *a, const void *b)
@@ -44,6 +47,15 @@ static int compare_new(const void *a, const void *b)
 {
 	const struct row *x = *(struct row * const *)a, *y = *(struct row * const *)b;
 	unsigned long long m = row_new(x), n = row_new(y);
+
+	return m != n ? (m < n ? 1 : -1) : compare_counts(a, b);
+}
+
+/* The slowest first */
+static int compare_latencies(const void *a, const void *b)
+{
+	const struct row *x = *(struct row * const *)a, *y = *(struct row * const *)b;
+	unsigned long long m = row_latency(x), n = row_latency(y);
 
 	return m != n ? (m < n ? 1 : -1) : compare_counts(a, b);
 }
@@ -107,6 +119,10 @@ static void set_key(struct record *key, const struct record *record)
 	case GROUP_PORT:
 		key->port = record->port;
 		break;
+	case GROUP_UNIT:
+	case GROUP_CONTAINER:
+	case GROUP_EXE:
+		break;
 	default:
 		memcpy(key->comm, record->comm, sizeof(key->comm));
 		key->family = record->family;
@@ -116,6 +132,53 @@ static void set_key(struct record *key, const struct record *record)
 	}
 }
 
+static void *labels;
+static size_t nr_labels;
+
+static int compare_labels(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/**
+ * rows_label() - get a name for rows
+ * @name: the name
+ *
+ * Return: a copy of the name, the same for each call; or another name if there are too many. It is
+ * valid for ever.
+ */
+const char *rows_label(const char *name)
+{
+	char **found = tfind(name, &labels, compare_labels);
+
+	if (found)
+		return *found;
+	if (nr_labels >= most_rows)
+		return "(others)";
+	nr_labels++;
+	found = tsearch(copy_text(name), &labels, compare_labels);
+	if (!found)
+		die_errno("cannot add a row");
+	return *found;
+}
+
+static struct row *add(const struct record *record, const char *label, enum result outcome,
+		       unsigned long long count)
+{
+	struct row key, *row, **found;
+
+	memset(&key, 0, sizeof(key));
+	set_key(&key.record, record);
+	key.label = label;
+	key.outcome = outcome;
+	found = tfind(&key, &tree, compare_records);
+	row = found ? *found : new_row(&key);
+	row->count += count;
+	rows.total += count;
+	row->last = rows.total;
+	return row;
+}
+
 /**
  * rows_add() - count connections
  * @record: what they have in common; other members are ignored
@@ -123,15 +186,22 @@ static void set_key(struct record *key, const struct record *record)
  */
 void rows_add(const struct record *record, unsigned long long count)
 {
-	struct row key, *row, **found;
+	add(record, NULL, NR_RESULTS, count);
+}
 
-	memset(&key, 0, sizeof(key));
-	set_key(&key.record, record);
-	found = tfind(&key, &tree, compare_records);
-	row = found ? *found : new_row(&key);
-	row->count += count;
-	rows.total += count;
-	row->last = rows.total;
+/**
+ * rows_add_result() - count a connection by its label, or by what became of it
+ * @traced: the connection, or its result
+ * @label: the label, or NULL
+ * @outcome: what became of it, or NR_RESULTS if that does not matter
+ */
+void rows_add_result(const struct traced *traced, const char *label, enum result outcome)
+{
+	struct row *row = add(&traced->record, label, outcome, 1);
+
+	row->latency += traced->latency;
+	if (row->longest < traced->latency)
+		row->longest = traced->latency;
 }
 
 /**
@@ -162,7 +232,19 @@ void rows_sort(enum row_order order)
 {
 	if (rows.number)	/* otherwise, rows.rows may be NULL */
 		qsort(rows.rows, rows.number, sizeof(*rows.rows),
-		      order == ORDER_NEW ? compare_new : compare_counts);
+		      order == ORDER_NEW ? compare_new :
+		      order == ORDER_LATENCY ? compare_latencies : compare_counts);
+}
+
+/**
+ * row_latency() - get the average latency
+ * @row: the row
+ *
+ * Return: it in nanoseconds.
+ */
+unsigned long long row_latency(const struct row *row)
+{
+	return row->count ? row->latency / row->count : 0;
 }
 
 /**

@@ -26,6 +26,12 @@ enum row_group {
 	GROUP_NET,
 	/** @GROUP_PORT: the port of the destination */
 	GROUP_PORT,
+	/** @GROUP_UNIT: systemd's unit */
+	GROUP_UNIT,
+	/** @GROUP_CONTAINER: the container */
+	GROUP_CONTAINER,
+	/** @GROUP_EXE: the executable */
+	GROUP_EXE,
 	NR_GROUPS
 };
 
@@ -34,21 +40,29 @@ enum row_order {
 	/** @ORDER_COUNT: by the number of connections since the start */
 	ORDER_COUNT,
 	/** @ORDER_NEW: by their number since the previous table, which is their rate */
-	ORDER_NEW
+	ORDER_NEW,
+	/** @ORDER_LATENCY: by the average latency */
+	ORDER_LATENCY
 };
 
 /**
  * struct row - connections that have something in common
  * @record: what they have in common; all other members are 0. The kernel's histograms have no
  *	port for IPv6 if there is a name, so the port is 0 then.
+ * @label: from GROUP_UNIT on, the name that they have in common, from rows_label(); otherwise NULL
+ * @outcome: what became of them, see enum result, or NR_RESULTS if that does not matter
  * @count: number of connections since the start
+ * @latency: sum of their latencies, in nanoseconds
+ * @longest: the longest one
  * @before: value of @count in the previous table
  * @kept: value of @count after rows_reset()
  * @last: order of the last connection; it is larger for a newer one
  */
 struct row {
 	struct record record;
-	unsigned long long count, before, kept, last;
+	const char *label;
+	enum result outcome;
+	unsigned long long count, latency, longest, before, kept, last;
 };
 
 /**
@@ -71,10 +85,13 @@ struct rows {
 
 extern struct rows rows;
 
+const char *rows_label(const char *name);
 void rows_add(const struct record *record, unsigned long long count);
+void rows_add_result(const struct traced *traced, const char *label, enum result outcome);
 void rows_reset(void);
 void rows_keep(void);
 void rows_sort(enum row_order order);
+unsigned long long row_latency(const struct row *row);
 unsigned long long row_new(const struct row *row);
 void rows_shown(void);
 void rows_free(void);

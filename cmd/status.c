@@ -178,14 +178,21 @@ static json_t *json_counters(const struct state *state)
 static json_t *json_recorder(const struct state *state)
 {
 	const struct recorder_counts *recorded = &state->recorded;
+	json_t *results;
 
 	if (!state->has_recorded)
 		return json_null();
-	return json_pack("{s:o, s:I, s:I, s:I}",
+	results = json_object();
+	for (int i = 0; i < NR_RESULTS; i++)
+		json_object_set_new(results, result_names[i], json_integer(recorded->results[i]));
+	return json_pack("{s:o, s:I, s:I, s:I, s:o, s:I, s:I}",
 			 "pid", state->recorder ? json_integer(state->recorder) : json_null(),
 			 "stored", (json_int_t)recorded->stored,
 			 "buffer_full", (json_int_t)recorded->overrun,
-			 "not_written", (json_int_t)recorded->dropped);
+			 "not_written", (json_int_t)recorded->dropped,
+			 "results", results,
+			 "unknown_results", (json_int_t)recorded->unknown_results,
+			 "unknown_cmdlines", (json_int_t)recorded->unknown_command_lines);
 }
 
 /* Print one member per line, like earlier versions. */
@@ -247,12 +254,23 @@ static void print_recorder_metrics(const struct state *state)
 	if (!state->has_recorded)
 		return;
 	print_help("counter", "recorder_records_total",
-		   "Connections that the recorder has stored since boot.");
+		   "Connections and results that the recorder has stored since boot.");
 	printf(MODULE "_recorder_records_total %llu\n", recorded->stored);
 	print_help("counter", "recorder_lost_total",
 		   "Connections that the recorder has lost since boot.");
 	printf(MODULE "_recorder_lost_total{reason=\"buffer_full\"} %llu\n", recorded->overrun);
 	printf(MODULE "_recorder_lost_total{reason=\"not_written\"} %llu\n", recorded->dropped);
+	print_help("counter", "recorder_results_total",
+		   "Results of connections that the recorder has stored since boot.");
+	for (int i = 0; i < NR_RESULTS; i++)
+		printf(MODULE "_recorder_results_total{result=\"%s\"} %llu\n", result_names[i],
+		       recorded->results[i]);
+	print_help("counter", "recorder_unknown_total",
+		   "What the recorder could not find out about connections since boot.");
+	printf(MODULE "_recorder_unknown_total{what=\"result\"} %llu\n",
+	       recorded->unknown_results);
+	printf(MODULE "_recorder_unknown_total{what=\"cmdline\"} %llu\n",
+	       recorded->unknown_command_lines);
 }
 
 /* Omit metrics whose value is unknown. */

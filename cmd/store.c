@@ -27,8 +27,9 @@
 
 #define DAY	86400
 
-/* Only lines that are no records have this. In a record, a quote is escaped. */
-#define NOTE	"\"event\":\""
+/* Only lines that are not connections have this. In their texts, a quote is escaped. */
+#define EVENT	"\"event\":\""
+#define RESULT	EVENT "result\""
 
 /* Older files: connections-2026-11-30T22:30:00.123456789Z.json */
 #define OLD_PREFIX	"connections-"
@@ -54,7 +55,7 @@ struct store {
 	int directory, file;
 	unsigned long long size;
 	time_t day;
-	char buffer[1 << 16];
+	char buffer[1 << 17];
 	size_t start, end;
 	unsigned long long waiting;
 	struct store_mark *mark;
@@ -145,7 +146,8 @@ static unsigned long long count_unmarked(const struct store *store)
 	if (!lines || fseeko(lines, mark->states[mark->now].size, SEEK_SET))
 		die_errno("cannot read " STORE_FILE);
 	while ((length = getline(&line, &size, lines)) > 0)
-		records += line[length - 1] == '\n' && !strstr(line, NOTE);
+		records += line[length - 1] == '\n' &&
+			   (!strstr(line, EVENT) || strstr(line, RESULT));
 	free(line);
 	fclose(lines);
 	return records;

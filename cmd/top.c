@@ -4,8 +4,9 @@
  * top - show who connects where how often; see tcp-connect-logger(8)
  *
  * The kernel counts the connections with hist triggers on the trace event, in a trace instance of
- * our own (Documentation/trace/histogram.rst). If it has no hist triggers, this program counts the
- * connections in the buffers of the instance; if it has no event, the records in the log.
+ * our own (Documentation/trace/histogram.rst). If it has no hist triggers, or if these cannot tell
+ * what is asked for, this program counts the connections in the buffers of the instance; if it has
+ * no event, the records in the log.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -18,6 +19,7 @@
 
 #include "command.h"
 #include "filter.h"
+#include "groups.h"
 #include "histogram.h"
 #include "instance.h"
 #include "io.h"
@@ -39,16 +41,20 @@ static const char usage[] =
 	"another.\n"
 	"\n"
 	"  --count N           exit after N tables\n"
+	"  --failed            count the connections that failed, by what became of them\n"
 	"  --group KEY         count by KEY: destination, with the name of the process (default);\n"
-	"                      user; net, the network of the destination (/24 or /64); port\n"
+	"                      user; net, the network of the destination (/24 or /64); port;\n"
+	"                      unit; container; exe, the executable\n"
 	"  --interval SECONDS  time between two tables (default 2)\n"
 	"  --json              print one JSON object per table, on a line\n"
 	"  --kmsg              count what is logged, from /dev/kmsg\n"
+	"  --latency           count the connections that were established, and show how long\n"
+	"                      that took\n"
 	"  --limit N           show only the first N rows\n"
 	"  --log               count what is logged, from the journal, or else from /dev/kmsg,\n"
 	"                      even if the trace event can be used\n"
-	"  --sort COLUMN       sort by count (default), or by new, the number since the previous\n"
-	"                      table\n"
+	"  --sort COLUMN       sort by count (default); by new, the number since the previous\n"
+	"                      table; or with --latency by latency\n"
 	"  --help, -h          show this help\n"
 	"\n"
 	FILTER_USAGE;
@@ -56,7 +62,7 @@ static const char usage[] =
 static struct {
 	unsigned int interval, count, limit;
 	enum row_order order;
-	bool json, log, kmsg;
+	bool json, log, kmsg, failed, latency;
 } settings = { .interval = 2 };
 
 static unsigned long long missed;	/* connections and log lines that no row counts */
@@ -181,25 +187,80 @@ static int port_of(const struct record *record)
 
 static struct ring *ring;
 
+/* Returns what the connections of a row have in common, if the histograms cannot tell. */
+static const char *label_of(const struct traced *traced)
+{
+	const struct group *group = traced->group;
+	const char *name = NULL;
+
+	switch (rows.group) {
+	case GROUP_EXE:
+		name = traced->exe;
+		break;
+	case GROUP_UNIT:
+		name = group ? group->unit : NULL;
+		break;
+	case GROUP_CONTAINER:
+		name = group ? group->container_name ?: group->container : NULL;
+		break;
+	default:
+		return NULL;
+	}
+	return rows_label(name ?: "-");
+}
+
+/* Count a connection, or its result. Each is counted once. */
+static void count_traced(const struct traced *traced)
+{
+	enum result outcome = result_of(traced->result);
+	const char *label;
+
+	if (traced->known & JSON_BIT(JSON_RESULT)) {
+		if (settings.failed == !!traced->result)
+			rows_add_result(traced, traced->label,
+					settings.failed ? outcome : NR_RESULTS);
+		return;
+	}
+	if (!filters_match(traced))
+		return;
+	label = label_of(traced);
+	if (!settings.failed && !settings.latency)
+		rows_add_result(traced, label, NR_RESULTS);
+	else if (!traced->result)
+		ring_expect_result(ring, traced, label);
+	else if (settings.failed)
+		rows_add_result(traced, label, outcome);
+}
+
 /* Count the connections that exist now. Returns false if the program must end. */
 static bool read_ring(bool all)
 {
-	struct traced traced;
+	static unsigned long long lost;
+	const struct traced *traced;
 
 	ring_begin(ring, all);
-	for (int n = 1; ring_next(ring, &traced); n++) {
-		if (filters_match(&traced.record, &traced.cgroup))
-			rows_add(&traced.record, 1);
+	for (int n = 1; (traced = ring_next(ring)); n++) {
+		count_traced(traced);
 		/* Check for signals regularly. */
 		if (n % 1000 == 0 && !io_wait(NULL, 0, 0))
 			return false;
 	}
-	if (ring_lacks_records(ring))
-		missed = missed_before + ring_totals(ring).lost;
+	missed_before += ring_forgotten(ring);
+	lost = ring_lacks_records(ring) ? ring_totals(ring).lost : lost;
+	missed = missed_before + lost;
 	return true;
 }
 
 /* ---- The trace event ---- */
+
+/* What to read from the buffers */
+static unsigned int wanted(void)
+{
+	bool origin = rows.group >= GROUP_UNIT || filters_need_origin();
+	bool result = settings.failed || settings.latency;
+
+	return (origin ? RING_ORIGIN : 0) | (result ? RING_RESULT : 0);
+}
 
 /* Begin to count in the kernel, or else what it has in its buffers. */
 static void begin_event(void)
@@ -207,10 +268,10 @@ static void begin_event(void)
 	char *filter = filters_for_kernel();
 
 	instance = instance_create();
-	if (tracefs_event_file_exists(instance, MODULE, TRACE_EVENT, "hist"))
+	if (!wanted() && tracefs_event_file_exists(instance, MODULE, TRACE_EVENT, "hist"))
 		set_triggers(filter);
 	else
-		ring = ring_open(instance, RING_MIB << 20, filter);
+		ring = ring_open(instance, RING_MIB << 20, filter, wanted());
 }
 
 /* Read the last counts, because somebody unloads the module, and go on when it is back. */
@@ -237,10 +298,12 @@ static bool begin_again(void)
 
 static void count_message(const struct message *message)
 {
+	struct traced traced = { .record = message->line.record };
+
 	missed += message->lost;
 	if (message->line.kind == LINE_REPORT)
 		missed += message->line.report.count;
-	else if (message->line.kind == LINE_RECORD && filters_match(&message->line.record, NULL))
+	else if (message->line.kind == LINE_RECORD && filters_match(&traced))
 		rows_add(&message->line.record, 1);
 }
 
@@ -267,7 +330,10 @@ static bool read_log(struct source *source)
 
 /* ---- The table ---- */
 
-enum column { COUNT, NEW, COMM, DESTINATION, USER, NETWORK, PORT, NR_COLUMNS };
+enum column {
+	COUNT, NEW, RESULT, AVERAGE, LONGEST, COMM, DESTINATION, USER, NETWORK, PORT, LABEL,
+	NR_COLUMNS
+};
 
 static const struct {
 	const char *name;
@@ -282,28 +348,73 @@ static const struct {
 	[USER] = { "USER", 0, 1, 0 },
 	[NETWORK] = { "NETWORK", 0, 1, 0 },
 	[PORT] = { "PORT", 0, 0, 0 },
+	[RESULT] = { "RESULT", 11, 0, 0 },
+	[AVERAGE] = { "AVERAGE", 12, 0, SCOLS_FL_RIGHT | SCOLS_FL_STRICTWIDTH },
+	[LONGEST] = { "LONGEST", 12, 0, SCOLS_FL_RIGHT | SCOLS_FL_STRICTWIDTH },
+	[LABEL] = { "NAME", 0, 1, 0 },
 };
 
-#define MOST_COLUMNS 4
+#define MOST_COLUMNS 7
 
-/**
- * struct group - how to show rows
- * @name: what the rows have in common, as in --group
- * @nr_columns: number of columns
- * @columns: the columns
- */
-static const struct group {
-	const char *name;
-	int nr_columns;
-	enum column columns[MOST_COLUMNS];
-} groups[NR_GROUPS] = {
-	[GROUP_DESTINATION] = { "destination", 4, { COUNT, NEW, COMM, DESTINATION } },
-	[GROUP_USER] = { "user", 3, { COUNT, NEW, USER } },
-	[GROUP_NET] = { "net", 3, { COUNT, NEW, NETWORK } },
-	[GROUP_PORT] = { "port", 3, { COUNT, NEW, PORT } },
+/* The names of the groups, as in --group */
+static const char * const group_names[NR_GROUPS] = {
+	[GROUP_DESTINATION] = "destination",
+	[GROUP_USER] = "user",
+	[GROUP_NET] = "net",
+	[GROUP_PORT] = "port",
+	[GROUP_UNIT] = "unit",
+	[GROUP_CONTAINER] = "container",
+	[GROUP_EXE] = "exe",
 };
 
-/* The texts of a row, in the order of the group's columns */
+static enum column shown[MOST_COLUMNS];
+static int nr_shown;
+
+static void show_column(enum column column)
+{
+	shown[nr_shown++] = column;
+}
+
+static void choose_columns(void)
+{
+	show_column(COUNT);
+	show_column(NEW);
+	if (settings.failed)
+		show_column(RESULT);
+	if (settings.latency) {
+		show_column(AVERAGE);
+		show_column(LONGEST);
+	}
+	switch (rows.group) {
+	case GROUP_DESTINATION:
+		show_column(COMM);
+		show_column(DESTINATION);
+		break;
+	case GROUP_USER:
+		show_column(USER);
+		break;
+	case GROUP_NET:
+		show_column(NETWORK);
+		break;
+	case GROUP_PORT:
+		show_column(PORT);
+		break;
+	default:
+		show_column(LABEL);
+	}
+}
+
+/* Returns the heading of a column. */
+static const char *heading(enum column column)
+{
+	static const char * const labels[NR_GROUPS] = {
+		[GROUP_UNIT] = "UNIT", [GROUP_CONTAINER] = "CONTAINER", [GROUP_EXE] = "EXECUTABLE",
+	};
+
+	return column == LABEL ? labels[rows.group] : columns[column].name;
+}
+
+/* The texts of a row, in the order of the columns */
 struct cells {
 	char *text[MOST_COLUMNS];
 };
@@ -336,6 +447,11 @@ static char *net_text(const struct record *record)
 			   8 * (record->family == AF_INET6 ? NET6_BYTES : NET4_BYTES));
 }
 
+static char *latency_text(unsigned long long nsec)
+{
+	return format_text("%llu.%03llu ms", nsec / 1000000, nsec / 1000 % 1000);
+}
+
 /* Returns the text of a cell. The caller frees it. */
 static char *cell_text(enum column column, const struct row *row)
 {
@@ -352,6 +468,14 @@ static char *cell_text(enum column column, const struct row *row)
 		return net_text(&row->record);
 	case PORT:
 		return format_text("%u", row->record.port);
+	case RESULT:
+		return copy_text(result_names[row->outcome]);
+	case AVERAGE:
+		return latency_text(row_latency(row));
+	case LONGEST:
+		return latency_text(row->longest);
+	case LABEL:
+		return safe(row->label);
 	default:
 		return destination_text(&row->record);
 	}
@@ -361,15 +485,12 @@ static char *cell_text(enum column column, const struct row *row)
  * Set the widths of the columns. On a terminal of @width columns, a row must not take more than
  * one line. So reduce the name first, and then the destination.
  */
-static void set_widths(int *widths, const struct group *group, const struct cells *cells,
-		       size_t number, int width)
+static void set_widths(int *widths, const struct cells *cells, size_t number, int width)
 {
-	int left = width - (group->nr_columns - 1);
+	int left = width - (nr_shown - 1);
 
-	for (int i = 0; i < group->nr_columns; i++) {
-		enum column column = group->columns[i];
-
-		widths[i] = width ? (int)strlen(columns[column].name) : columns[column].width;
+	for (int i = 0; i < nr_shown; i++) {
+		widths[i] = width ? (int)strlen(heading(shown[i])) : columns[shown[i]].width;
 		for (size_t n = 0; n < number; n++) {
 			int needs = text_width(cells[n].text[i]);
 
@@ -378,8 +499,8 @@ static void set_widths(int *widths, const struct group *group, const struct cell
 		}
 		left -= widths[i];
 	}
-	for (int i = 0; width && i < group->nr_columns; i++) {
-		int least = columns[group->columns[i]].least, cut = left < 0 ? -left : 0;
+	for (int i = 0; width && i < nr_shown; i++) {
+		int least = columns[shown[i]].least, cut = left < 0 ? -left : 0;
 
 		if (!least)
 			continue;
@@ -390,27 +511,25 @@ static void set_widths(int *widths, const struct group *group, const struct cell
 	}
 }
 
-static void draw(const struct group *group, struct cells *cells, size_t number, int width)
+static void draw(struct cells *cells, size_t number, int width)
 {
 	struct libscols_table *table = scols_new_table();
 	int widths[MOST_COLUMNS];
 	char *text = NULL;
 
-	set_widths(widths, group, cells, number, width);
+	set_widths(widths, cells, number, width);
 	if (!table || scols_table_enable_noencoding(table, 1))	/* the texts are safe already */
 		die(EXIT_FAILED, "cannot make a table");
 	scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
-	for (int i = 0; i < group->nr_columns; i++) {
-		enum column column = group->columns[i];
-
-		if (!scols_table_new_column(table, columns[column].name, widths[i],
-					    columns[column].flags))
+	for (int i = 0; i < nr_shown; i++) {
+		if (!scols_table_new_column(table, heading(shown[i]), widths[i],
+					    columns[shown[i]].flags))
 			die(EXIT_FAILED, "cannot make a column");
 	}
 	for (size_t n = 0; n < number; n++) {
 		struct libscols_line *line = scols_table_new_line(table, NULL);
 
-		for (int i = 0; i < group->nr_columns; i++) {
+		for (int i = 0; i < nr_shown; i++) {
 			if (width)
 				text_cut(cells[n].text[i], widths[i]);
 			if (!line || scols_line_set_data(line, i, cells[n].text[i]))
@@ -443,17 +562,16 @@ static void print_totals(size_t shown, int width)
 /* Print the first @number rows for a terminal of @width columns, or for another output. */
 static void print_rows(size_t number, int width)
 {
-	const struct group *group = &groups[rows.group];
 	struct cells *cells = calloc(number + 1, sizeof(*cells));
 
 	if (!cells)
 		die_errno("cannot make a table");
 	for (size_t n = 0; n < number; n++)
-		for (int i = 0; i < group->nr_columns; i++)
-			cells[n].text[i] = cell_text(group->columns[i], rows.rows[n]);
-	draw(group, cells, number, width);
+		for (int i = 0; i < nr_shown; i++)
+			cells[n].text[i] = cell_text(shown[i], rows.rows[n]);
+	draw(cells, number, width);
 	for (size_t n = 0; n < number; n++)
-		for (int i = 0; i < group->nr_columns; i++)
+		for (int i = 0; i < nr_shown; i++)
 			free(cells[n].text[i]);
 	free(cells);
 }
@@ -479,8 +597,9 @@ static void print_table(size_t number)
 /* ---- JSON ---- */
 
 /* Returns what the connections of a row have in common. */
-static json_t *json_key(const struct record *record)
+static json_t *json_key(const struct row *row)
 {
+	const struct record *record = &row->record;
 	char address[DESTINATION_LEN], *net;
 	int port = port_of(record);
 	json_t *json;
@@ -496,6 +615,10 @@ static json_t *json_key(const struct record *record)
 		return json;
 	case GROUP_PORT:
 		return json_pack("{s:i}", "dport", port);
+	case GROUP_UNIT:
+	case GROUP_CONTAINER:
+	case GROUP_EXE:
+		return json_pack("{s:o}", group_names[rows.group], json_bytes(row->label));
 	default:
 		return json_pack("{s:o, s:s, s:s, s:o}", "comm", json_bytes(record->comm),
 				 "family", record_family(record),
@@ -512,8 +635,15 @@ static void print_object(size_t number, double seconds)
 
 	for (size_t n = 0; n < number; n++) {
 		const struct row *row = rows.rows[n];
-		json_t *json = json_key(&row->record);
+		json_t *json = json_key(row);
 
+		if (settings.failed)
+			json_object_set_new(json, "result",
+					    json_string(result_names[row->outcome]));
+		if (settings.latency) {
+			json_object_set_new(json, "latency", json_integer(row_latency(row)));
+			json_object_set_new(json, "longest", json_integer(row->longest));
+		}
 		if (json_object_set_new(json, "count", json_integer(row->count)) ||
 		    json_object_set_new(json, "new", json_integer(row_new(row))) ||
 		    json_object_set_new(json, "rate", json_real(row_new(row) / seconds)) ||
@@ -573,10 +703,12 @@ static bool until_next(struct source *source)
 
 static const struct option known[] = {
 	{ "count", required_argument, NULL, 'c' },
+	{ "failed", no_argument, NULL, 'f' },
 	{ "group", required_argument, NULL, 'g' },
 	{ "interval", required_argument, NULL, 'i' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "kmsg", no_argument, NULL, 'k' },
+	{ "latency", no_argument, NULL, 'y' },
 	{ "log", no_argument, NULL, 'L' },
 	{ "limit", required_argument, NULL, 'l' },
 	{ "sort", required_argument, NULL, 's' },
@@ -598,10 +730,12 @@ static enum row_group parse_group(const char *name)
 {
 	int group = 0;
 
-	while (group < NR_GROUPS && strcmp(name, groups[group].name))
+	while (group < NR_GROUPS && strcmp(name, group_names[group]))
 		group++;
 	if (group == NR_GROUPS)
-		die(EXIT_USAGE, "a group is destination, user, net or port, not %s", name);
+		die(EXIT_USAGE,
+		    "a group is destination, user, net, port, unit, container or exe, not %s",
+		    name);
 	return group;
 }
 
@@ -609,8 +743,10 @@ static enum row_order parse_order(const char *name)
 {
 	if (!strcmp(name, "new"))
 		return ORDER_NEW;
+	if (!strcmp(name, "latency"))
+		return ORDER_LATENCY;
 	if (strcmp(name, "count"))
-		die(EXIT_USAGE, "rows are sorted by count or new, not by %s", name);
+		die(EXIT_USAGE, "rows are sorted by count, new or latency, not by %s", name);
 	return ORDER_COUNT;
 }
 
@@ -619,6 +755,12 @@ static void apply(int option, const char *value)
 	switch (option) {
 	case 'c':
 		settings.count = positive(value, "a count");
+		break;
+	case 'f':
+		settings.failed = true;
+		break;
+	case 'y':
+		settings.latency = true;
 		break;
 	case 'g':
 		rows.group = parse_group(value);
@@ -657,8 +799,13 @@ int do_top(int argc, char **argv)
 	argv[0] = "top";
 	while ((option = next_option(argc, argv, known, usage)) != -1)
 		apply(option, optarg);
+	if (settings.failed && settings.latency)
+		die(EXIT_USAGE, "--failed and --latency exclude each other");
+	if (settings.order == ORDER_LATENCY && !settings.latency)
+		die(EXIT_USAGE, "--sort latency needs --latency");
 	if (settings.json)
 		text_init(UTF8_LOCALE);
+	choose_columns();
 
 	terminal_init();
 	io_init();
@@ -668,6 +815,9 @@ int do_top(int argc, char **argv)
 		pr_err("counting the connections of the trace event");
 	} else {
 		filters_for_log();
+		if (wanted())
+			die(EXIT_USAGE,
+			    "the log does not tell this: --failed, --latency and this group need the trace event");
 		source = source_open(settings.kmsg);
 		pr_err("counting what is logged, from %s", source_name(source));
 	}

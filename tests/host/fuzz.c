@@ -19,6 +19,7 @@
 #include "../../cmd/histogram.h"
 #include "../../cmd/history.h"
 #include "../../cmd/message.h"
+#include "../../cmd/names.h"
 #include "../../cmd/record.h"
 #include "../../cmd/text.h"
 #include "../../src/prologue.h"
@@ -210,17 +211,41 @@ static void fuzz_stored(const uint8_t *data, size_t size)
 
 	stored_parse(text, size, &stored);
 	if (stored.kind == STORED_RECORD) {
-		stored.traced.known &= ~(1U << JSON_USER);
+		stored.traced.known &= ~JSON_BIT(JSON_USER);
 		length = json_traced(&stored.traced, JSON_ALL, line);
 		stored_parse(line, length, &reread);
 		assert(reread.kind == STORED_RECORD && reread.nsec == stored.nsec);
-		reread.traced.known &= ~(1U << JSON_USER);
+		reread.traced.known &= ~JSON_BIT(JSON_USER);
 		assert(json_traced(&reread.traced, JSON_ALL, again) == length);
 		assert(!memcmp(line, again, length));
 	} else if (stored.kind == STORED_LOSS) {
 		length = json_loss(&stored.loss, line);
 		assert(length < JSON_LEN);
 	}
+	free(text);
+}
+
+/* A message of systemd-resolved's monitor */
+static void take_name(int family, const unsigned char *addr, unsigned int scope, const char *name)
+{
+	struct record record = { .family = family, .scope = scope };
+	char to[DESTINATION_LEN];
+
+	assert(family == AF_INET || family == AF_INET6);
+	memcpy(record.addr, addr, family == AF_INET ? 4 : 16);
+	assert(strlen(record_destination(&record, to)) < DESTINATION_LEN);
+	assert(*name && strlen(name) < NAME_LEN && *name != '-');
+	for (; *name; name++)
+		assert((*name >= 'a' && *name <= 'z') || (*name >= '0' && *name <= '9') ||
+		       *name == '-' || *name == '_' || *name == '.');
+}
+
+static void fuzz_monitor(const uint8_t *data, size_t size)
+{
+	char *text = malloc(size + !size);
+
+	memcpy(text, data, size);
+	names_parse_monitor(text, size, take_name);
 	free(text);
 }
 
@@ -267,6 +292,7 @@ static const struct {
 	{ "histogram", fuzz_histogram },
 	{ "stored", fuzz_stored },
 	{ "text", fuzz_text },
+	{ "monitor", fuzz_monitor },
 };
 
 static void (*target)(const uint8_t *data, size_t size);

@@ -6,9 +6,9 @@
 
 warnings = -Wall -Wextra -Werror
 sanitize = -fsanitize=address,undefined -fno-sanitize-recover=all
-parsers = cmd/filter.c cmd/histogram.c cmd/history.c cmd/json.c cmd/message.c cmd/record.c \
-	cmd/store.c cmd/text.c cmd/when.c
-guest = connect storm cost nap sequence
+parsers = cmd/filter.c cmd/groups.c cmd/histogram.c cmd/history.c cmd/json.c cmd/message.c \
+	cmd/record.c cmd/store.c cmd/text.c cmd/when.c
+guest = connect storm cost nap origin sequence
 # Instead of /dev/kmsg, these commands read what tests/host/feed.c writes.
 kmsg = '-DKMSG=\"/proc/self/fd/9\"'
 
@@ -24,7 +24,7 @@ list:
 unit: cflags = -O1 $(sanitize)
 unit-plain: cflags = -O1
 unit unit-plain:
-	$(host) $(cflags) tests/host/unit.c cmd/command.c cmd/io.c $(parsers) -ljansson
+	$(host) $(cflags) tests/host/unit.c cmd/begun.c cmd/command.c cmd/io.c $(parsers) -ljansson
 
 command:
 	$(host) -O1 $(sanitize) -DVERSION='"1"' -DMAINTAIN='"/none"' tests/host/command.c \
@@ -33,8 +33,8 @@ command:
 
 fuzz: CC = clang
 fuzz:
-	$(host) -O1 $(sanitize) -fsanitize=fuzzer tests/host/fuzz.c cmd/command.c cmd/io.c cmd/users.c \
-		$(parsers) -ljansson
+	$(host) -O1 $(sanitize) -fsanitize=fuzzer tests/host/fuzz.c cmd/command.c cmd/io.c cmd/names.c \
+		cmd/users.c $(parsers) -ljansson
 
 feed:
 	$(host) -O2 tests/host/feed.c

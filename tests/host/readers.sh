@@ -184,8 +184,8 @@ refused() {
 	refuses follow "$@"
 	refuses top "$@"
 }
-refuses top --group=nonsense "a group is destination, user, net or port, not nonsense"
-refuses top --sort=rate "rows are sorted by count or new, not by rate"
+refuses top --group=nonsense "a group is destination, user, net, port, unit, container or exe, not nonsense"
+refuses top --sort=rate "rows are sorted by count, new or latency, not by rate"
 refuses top --limit=0 "a limit is a number from 1 to 86400, not 0"
 refuses top --limit=x "a limit is a number from 1 to 86400, not x"
 refused --net=::ffff:192.0.2.0/120 "no record matches *: IPv4-mapped addresses are recorded as IPv4. Use 192.0.2.0/24"
