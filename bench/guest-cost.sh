@@ -102,18 +102,31 @@ start_hist() {
 stop_hist() { echo '!hist:keys=comm,daddr,dport' >>$event/trigger; }
 kept_hist() { sed -n 's/^ *Hits: //p' $event/hist; }
 
-start_record() {
+# recorder OPTION...
+recorder() {
 	ours
 	load_event /payload/tcp-connect-logger.ko
 	mkdir -p $stored
-	consume /payload/tcp-connect-logger record --directory $stored
+	consume /payload/tcp-connect-logger record --directory $stored "$@"
 	wait_until 60 waits "$consumer"
 }
+
+start_record() { recorder --fields pid,uid,comm,family,daddr,dport,ret,netns,cgroup,cookie; }
 stop_record() {
 	rmdir $tracing/instances/tcp-connect-logger-record
 	rm -rf $stored
 }
-kept_record() { cat $stored/*.json | grep -c -e '"198\.51\.100\.1","dport":9,' -e '"127\.0\.0\.1","dport":7777,'; }
+kept_record() {
+	cat $stored/*.json | grep -v '"event":' |
+		grep -c -e '"198\.51\.100\.1","dport":9,' -e '"127\.0\.0\.1","dport":7777,'
+}
+
+start_record_origin() { recorder; }
+stop_record_origin() { stop_record; }
+kept_record_origin() { kept_record; }
+
+start_record_result() { recorder --result; }
+stop_record_result() { stop_record; }
 
 start_kprobe() { insmod /payload/kprobe.ko; }
 stop_kprobe() { rmmod kprobe; }
@@ -218,7 +231,7 @@ measure() {
 	# reads the records, a batch is limited to the number that may wait for it.
 	fails=$count batch=10000 full_batch=250
 	case $subject in
-	record) full_batch=3000 ;;	# it reads a buffer that is larger than any batch
+	record*) full_batch=3000 ;;	# it reads a buffer that is larger than any batch
 	kmsg) batch=1000 ;;
 	rsyslogd) batch=250 ;;	# in larger batches its threads alternate in a pattern that differs between runs
 	journald) fails=$((count * 3 / 10)) batch=1000 ;;	# it is slow
