@@ -412,7 +412,7 @@ event_in_use() {
 	echo hist:keys=comm >$there/events/tcp_connect_logger/tcp_connect/trigger
 	matches "event in use: status" "*
 event      tcp_connect_logger:tcp_connect, on" "$(tcp-connect-logger status)"
-	event_used_by "it is enabled in ftrace and it has the trigger $(grep -o '^hist[^ ]*' \
+	event_used_by "tcp_connect is enabled in ftrace and tcp_connect has the trigger $(grep -o '^hist[^ ]*' \
 		$there/events/tcp_connect_logger/tcp_connect/trigger) in the trace instance rig"
 	echo 0 >$event/enable
 	rmdir $there

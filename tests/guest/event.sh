@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # Copyright (C) 2026 tcp-connect-logger maintainers
 #
-# event.sh KO - the trace event, and how those who use it hold its module
+# event.sh KO - the trace events, and how those who use them hold their module
 #
 # where: bare
 # on: line
 # payload: module connect bpf
 # arguments: /payload/tcp-connect-logger.ko
 
+# shellcheck disable=SC2086 # the paths have no spaces
 # shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
 
@@ -38,6 +39,12 @@ fields() {
 		char comm[16];offset:72;size:16;
 		u8 sockaddr[28];offset:88;size:28;signed:0;
 	EOF
+}
+
+# fields_of EVENT: print the fields that the format of an event has behind those of every event
+fields_of() {
+	sed -n '/skaddr/,$s/^\tfield://p' $tracing/events/tcp_connect_logger/"$1"/format | tr -d '\t' |
+		sed 's/;.*//'
 }
 
 kinds_of_event() {
@@ -103,9 +110,15 @@ histogram() {
 # start USER: use the event in this way. stop USER: stop it. seen USER SEEN: print how many
 # connections the user has seen since the last call, which is how many it has SEEN before.
 instance=$tracing/instances/rig
-event_there=$instance/events/tcp_connect_logger/tcp_connect
 other=$tracing/events/module/module_free
-enabler=enable_event:tcp_connect_logger:tcp_connect
+
+# about EVENT: from now on, use this event
+about() {
+	named=$1
+	event=$tracing/events/tcp_connect_logger/$1
+	event_there=$instance/events/tcp_connect_logger/$1
+	enabler=enable_event:tcp_connect_logger:$1
+}
 
 start() {
 	case $1 in
@@ -120,7 +133,7 @@ start() {
 	trigger) echo "traceoff if dport == 9" >$event/trigger ;;
 	trigger-of-another) echo $enabler >$other/trigger ;;
 	perf | event) start_bpf "$1" "$(cat $event/id)" && bpf on >/dev/null ;;
-	raw) start_bpf raw tcp_connect && bpf on >/dev/null ;;
+	raw) start_bpf raw $named && bpf on >/dev/null ;;
 	esac
 }
 
@@ -138,11 +151,11 @@ stop() {
 seen() {
 	case $1 in
 	enable | filter)
-		grep -c ' tcp_connect: ' $tracing/trace
+		grep -c " $named: " $tracing/trace
 		echo >$tracing/trace
 		;;
 	instance)
-		grep -c ' tcp_connect: ' $instance/trace
+		grep -c " $named: " $instance/trace
 		echo >$instance/trace
 		;;
 	hist*)
@@ -161,7 +174,8 @@ seen() {
 # held USER: while the event is used in this way, its module cannot be removed, and the attempt changes
 # nothing; afterwards it can be removed
 held() {
-	name="event: used by $1"
+	about "${2:-tcp_connect}"
+	name="$named: used by $1"
 	load_event "$ko"
 	start "$1" || not_ok "$name: it starts"
 	connection blocking 127.0.0.1 9
@@ -191,6 +205,7 @@ disabled() {
 
 fails "event: its module needs the livepatch" load_event "$ko"
 load "$ko" || exit
+about tcp_connect
 fails "event: not there without its module" test -e $event
 connection blocking 127.0.0.1 9
 equals "event: a connect works without its module" ECONNREFUSED "$result"
@@ -208,6 +223,25 @@ connection blocking 127.0.0.1 9
 equals "event: off: nothing is traced" "" "$(traced)"
 equals "event: its fields" "$(fields)" \
 	"$(sed -n '/skaddr/,$s/^\tfield://p' $event/format | tr -d '\t' | sed '/^char/s/signed:.;//')"
+equals "origin: its fields" "const void * skaddr
+u64 cookie
+u16 sport
+$(fields_of tcp_connect | sed 1,2d)
+u64 start
+pid_t tid
+pid_t ppid
+u8 source[28]
+__data_loc u8[] parents
+__data_loc char[] exe
+__data_loc char[] cgroup_path" "$(fields_of tcp_connect_origin)"
+equals "result: its fields" "const void * skaddr
+u64 cookie
+u16 sport
+u16 dport
+u16 family
+unsigned int netns
+int ret
+u8 source[28]" "$(fields_of tcp_connect_result)"
 echo 1 >$event/enable
 mark
 kinds_of_event
@@ -235,6 +269,13 @@ if has_histograms; then
 	held hist
 	held hist-in-instance
 fi
+for user in enable instance perf raw; do
+	held $user tcp_connect_origin
+done
+for user in enable instance trigger-of-another perf; do
+	held $user tcp_connect_result
+done
+about tcp_connect
 disabled
 succeeds "event: unload" unload tcp_connect_logger
 nothing_left "event"

@@ -87,7 +87,7 @@ $says logging is off; to switch it on: tcp-connect-logger enable" "$(cat /tmp/lo
 {\"pid\":$pid_2,\"uid\":33,\"user\":\"www-data\",\"comm\":\"be ta\",\"family\":\"AF_INET\",\"daddr\":\"198.51.100.1\",\"dport\":443,\"ret\":-101}
 {\"pid\":$pid_3,\"uid\":0,\"user\":\"root\",\"comm\":\"gamma\",\"family\":\"AF_INET6\",\"daddr\":\"2001:db8::1\",\"dport\":443,\"ret\":-101}
 {\"pid\":$pid_4,\"uid\":12345,\"user\":null,\"comm\":\"\\né\\\\x�\",\"family\":\"AF_INET6\",\"daddr\":\"::1\",\"dport\":9,\"ret\":0}" \
-		"$(head -n 4 /tmp/json | jq -c 'del(.time, .netns, .cgroup, .cookie)')"
+		"$(head -n 4 /tmp/json | jq -c '{ pid, uid, user, comm, family, daddr, dport, ret }')"
 	equals "--json: the other members" "number number number" \
 		"$(head -n 1 /tmp/json | jq -r '(.netns, .cgroup, .cookie) | type' | xargs)"
 	equals "--log shows nothing, because logging is off" "" "$(cat /tmp/logged)"
@@ -98,6 +98,118 @@ $says logging is off; to switch it on: tcp-connect-logger enable" "$(cat /tmp/lo
 	equals "a cgroup, in the log: it says so" \
 		"$says the log has no cgroups: --cgroup and --not-cgroup need the trace event" \
 		"$output"
+}
+
+# ---- Who made it, and what became of it
+
+# rows NAME: print what follow shows, with one space between two columns, and without latencies
+rows() {
+	sed 's/  */ /g; s/ $//; s/after [0-9.]* s/after T/' "/tmp/$1"
+}
+
+chosen() {
+	exits "no such column" 2 tcp-connect-logger follow -o pid,shoe
+	equals "no such column: it says so" "$says there is no field shoe" "$output"
+	exits "the log has no executables" 2 tcp-connect-logger follow --log -o exe
+	equals "the log has no executables: it says so" \
+		"$says the log does not have this: --result and these columns need the trace event" "$output"
+	starts columns -o comm,exe,dport,ret,result --result --not-comm noise
+	starts fields --json -o comm,exe --exe '*/connect'
+	starts unit -o unit,comm --unit rig-follow
+	starts not_unit -o comm --not-unit rig-follow.service --not-exe '/none/*'
+	starts text --result
+	starts names --json -o domain,domain_source,daddr --names
+	echo '192.0.2.77 named.example' >>/etc/hosts
+	ip address add 192.0.2.77/32 dev lo
+	connection -n noise blocking 192.0.2.77 9
+	connection -n alpha blocking 192.0.2.77 9
+	systemd-run -q --wait --unit rig-follow /payload/connect -n inside blocking 198.51.100.1 9
+	await 60 lines unit 2
+	await 60 lines not_unit 3
+	await 60 lines columns 4
+	await 60 lines fields 3
+	await 60 lines text 5
+	# The first record asks for the name, and a later one has it.
+	named() {
+		connection -n again blocking 192.0.2.77 9
+		grep -q named.example /tmp/names
+	}
+	await 60 named
+	for one in columns fields unit not_unit text names; do
+		ends $one
+	done
+	equals "columns, with the result" "COMM EXE DPORT RET RESULT
+alpha /payload/connect 9 0 -
+alpha - 9 -111 refused
+inside /payload/connect 9 -101 -" "$(rows columns | head -n 4)"
+	equals "members, by executable" '{"comm":"noise","exe":"/payload/connect"}
+{"comm":"alpha","exe":"/payload/connect"}
+{"comm":"inside","exe":"/payload/connect"}' "$(head -n 3 /tmp/fields)"
+	equals "by unit" "UNIT COMM
+rig-follow.service inside" "$(rows unit)"
+	equals "not by unit" "COMM
+noise
+alpha" "$(rows not_unit | head -n 3)"
+	matches "text, with the result" "*Z pid=[1-9]* uid=0 comm=noise -> 192.0.2.77:9
+*Z pid=[1-9]* uid=0 comm=noise -> 192.0.2.77:9: refused after T
+*Z pid=[1-9]* uid=0 comm=alpha -> 192.0.2.77:9
+*Z pid=[1-9]* uid=0 comm=alpha -> 192.0.2.77:9: refused after T
+*Z pid=[1-9]* uid=0 comm=inside -> 198.51.100.1:9*" "$(rows text)"
+	equals "names" '{"daddr":"192.0.2.77","domain":"named.example","domain_source":"reverse"}' \
+		"$(grep -m 1 named /tmp/names)"
+}
+
+# counts NAME: print the rows of the last object of top, without times
+counts() {
+	tail -n 1 "/tmp/$1" | jq -c '.rows[] | del(.new, .rate, .latency, .longest)'
+}
+
+top_starts() {
+	name=$1
+	shift
+	tcp-connect-logger top --json --interval 1 "$@" >"/tmp/$name" 2>"/tmp/$name.err" &
+	eval "$name=$!"
+	await 60 grep -q '"connections":0' "/tmp/$name"
+}
+
+top_chosen() {
+	exits "top: --failed and --latency" 2 tcp-connect-logger top --failed --latency
+	equals "top: --failed and --latency: it says so" "$says --failed and --latency exclude each other" "$output"
+	exits "top: the log has no units" 2 tcp-connect-logger top --log --group unit
+	top_starts failed --failed --comm 'to*'
+	top_starts latency --latency --sort latency --group exe
+	top_starts units --group unit
+	connection -n tofail blocking 127.0.0.1 9
+	connection -n tofail blocking 127.0.0.1 9
+	connection -n tonowhere blocking 198.51.100.1 9
+	connection -n other data 127.0.0.1 99
+	systemd-run -q --wait --unit rig-follow /payload/connect -n inside blocking 198.51.100.1 9
+	await 60 grep -q '"connections":3' /tmp/failed
+	await 60 grep -q '"connections":1' /tmp/latency
+	await 60 grep -q '"connections":5' /tmp/units
+	equals "top --failed" '{"comm":"tofail","family":"AF_INET","daddr":"127.0.0.1","dport":9,"result":"refused","count":2}
+{"comm":"tonowhere","family":"AF_INET","daddr":"198.51.100.1","dport":9,"result":"unreachable","count":1}' \
+		"$(counts failed)"
+	equals "top --latency --group exe" '{"exe":"/payload/connect","count":1}' "$(counts latency)"
+	equals "top --latency: it is not 0, and the average of one is the longest" true \
+		"$(tail -n 1 /tmp/latency | jq -c '.rows[0] | .latency > 0 and .latency == .longest')"
+	equals "top --group unit" 1 "$(counts units | grep -c '"unit":"rig-follow.service","count":1')"
+	for one in failed latency units; do
+		eval "process=\$$one"
+		# shellcheck disable=SC2154 # eval
+		kill "$process"
+		wait "$process"
+		equals "top: SIGTERM ends $one" 0 $?
+	done
+	tcp-connect-logger top --failed --interval 1 >/tmp/table 2>&1 &
+	table=$!
+	await 60 grep -q '^connections 0' /tmp/table
+	connection -n tofail blocking 127.0.0.1 9
+	await 60 grep -q refused /tmp/table
+	kill $table
+	wait $table
+	equals "top --failed: its table" "COUNT NEW RESULT COMM DESTINATION
+1 1 refused tofail 127.0.0.1:9" "$(grep -B 1 -m 1 refused /tmp/table | sed 's/  */ /g; s/^ //')"
 }
 
 # killed: the next follow removes the trace instance of one that was killed
@@ -239,7 +351,7 @@ $says $(date -u -d "@$((hour + 3601))" +%Y-%m-%dT%H:%M:%S).000000000Z: 5 connect
 while_recording() {
 	tcp-connect-logger record --file-size 1 --total-size 64 2>/tmp/recorder.err &
 	recorder=$!
-	await 60 grep -q 1 $instances/tcp-connect-logger-record/events/tcp_connect_logger/tcp_connect/enable
+	await 60 grep -q 1 $instances/tcp-connect-logger-record/events/tcp_connect_logger/tcp_connect_origin/enable
 	/payload/sequence 0 100
 	await 60 grep -q -F 198.18.0.99 $logs/connections.json
 	starts both --since "@$hour" --net 198.18.0.0/15
@@ -280,6 +392,8 @@ $says logging is off; to switch it on: tcp-connect-logger enable" "$(cat /tmp/ea
 ends early
 load_event "$ko"
 live
+chosen
+top_chosen
 killed
 reloaded
 top_reloaded

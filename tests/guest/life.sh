@@ -58,7 +58,7 @@ tcp-connect-logger: some tasks would not let go of the livepatch within 60 s: st
 
 # used: somebody uses the trace event during an upgrade and a removal
 used() {
-	users="the trace event is in use: it is enabled in ftrace; still loaded, logging is on. End that use first."
+	users="the trace event is in use: tcp_connect is enabled in ftrace; still loaded, logging is on. End that use first."
 	echo 1 >$event/enable
 	to "event in use: upgrade" $other
 	matches "event in use: the message says so" "*

@@ -18,9 +18,11 @@
 . /payload/lib.sh
 
 ko=$1 most=$2
-# The instructions for a record on 6.12. Other kernels may take a tenth more.
-limit=2200
-case $(uname -r) in 6.12.*) limit=2000 ;; esac
+# The instructions for a record on 6.12: of the lean event, of the rich one, and in the thread that
+# connects, for each. Other kernels may take a tenth more.
+limit=2200 rich_limit=3850 thread_limit=770 rich_thread_limit=2860
+case $(uname -r) in 6.12.*) limit=2000 rich_limit=3500 thread_limit=700 rich_thread_limit=2600 ;; esac
+lean=pid,uid,comm,family,daddr,dport,ret,netns,cgroup,cookie
 command=/payload/recorder
 instance=$tracing/instances/tcp-connect-logger-record
 recorded=$instance/events/tcp_connect_logger/tcp_connect
@@ -42,17 +44,20 @@ tells_idle_time() {
 }
 
 # costs: set $fails and $full to what the machine takes for a connect that fails at once, and for one
-# to a listener
+# to a listener, and $thread to what the first takes in the thread
 costs() {
 	tells_idle_time || return 0
 	sleep 5
 	fails=$(/payload/cost -n 50000 -w 10000 connect 198.51.100.1 9)
-	full=$(/payload/cost -n 9000 -w 3000 listener 127.0.0.1 7777)
-	fails=${fails#* } full=${full#* }
+	full=$(/payload/cost -n 9000 -w 9000 listener 127.0.0.1 7777)
+	thread=${fails% *} fails=${fails#* } full=${full#* }
 }
 
-# dearer WHAT LIMIT: compare the costs with those before the recorder
+# dearer WHAT LIMIT [THREAD_LIMIT]: compare the costs with those before the recorder
 dearer() {
+	if [ -n "${3-}" ] && tells_idle_time; then
+		at_most "$1, in the thread" "$3" $((thread - off_thread)) instructions
+	fi
 	for kind in "that fails at once:$fails:$off_fails" "to a listener:$full:$off_full"; do
 		name="$1 ${kind%%:*}" kind=${kind#*:}
 		if ! tells_idle_time; then
@@ -105,9 +110,12 @@ trickle() {
 	done
 }
 
-# burst NUMBER CPUS: make so many connections at full speed; set $records and $lost
+# burst NUMBER CPUS OPTION...: make so many connections at full speed; set $records and $lost
 burst() {
-	starts
+	number=$1 cpus=$2
+	shift 2
+	starts "$@"
+	set -- "$number" "$cpus"
 	connection -c $(($1 / $2)) blocking 198.51.100.1 9
 	await 600 accounted "$1"
 	# shellcheck disable=SC2046 # words
@@ -128,11 +136,15 @@ echo 4 >/proc/sys/kernel/printk
 sleep 45			# let the boot finish
 load "$ko"
 load_event "$ko"
+# The process is in a unit and in a container.
+container=docker-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope
+mkdir -p $cgroups/system.slice/$container
+echo $$ >$cgroups/system.slice/$container/cgroup.procs
 costs
-off_fails=$fails off_full=$full
-starts
+off_fails=$fails off_full=$full off_thread=$thread
+starts --fields $lean
 costs
-dearer "a record of a connect" $limit
+dearer "a record of a connect" $limit $thread_limit
 at_most "resident set" 10240 "$(of_status VmHWM)" KiB
 
 sleep 5
@@ -143,7 +155,26 @@ seconds=$(($(cut -d . -f 1 /proc/uptime) - start))
 at_most "ten connections a second for $seconds s" $((2 * seconds + 2)) "$count" wake-ups
 ends
 
-starts --not-port 9 --not-net 127.0.0.0/8
+starts --fields pid,uid,comm,exe,parents,unit,container,daddr,dport,ret,cookie
+costs
+dearer "who made a connect" $rich_limit $rich_thread_limit
+at_most "resident set with who made a connect" 20480 "$(of_status VmHWM)" KiB
+# Where nothing is counted, nothing has connected yet.
+tells_idle_time || /payload/cost -n 1 connect 198.51.100.1 9 >/dev/null
+await 60 accounted 1
+equals "who made a connect" "/payload/cost $container ${container#docker-}" "$(tail -n 1 $logs/connections.json |
+	sed 's/.*"exe":"\([^"]*\)".*"unit":"\([^"]*\)","container":"\([^"]*\)".*/\1 \2 \3.scope/')"
+ends
+starts
+costs
+dearer "who made a connect, with all fields" 6000
+ends
+starts --result
+costs
+dearer "who made a connect and what became of it" 7500
+ends
+
+starts --fields $lean --not-port 9 --not-net 127.0.0.0/8
 costs
 dearer "a filtered connect" 900
 equals "the filtered connects are not recorded" "0 0" "$(sums)"
@@ -155,7 +186,7 @@ for cpus in 1 2 4; do
 	equals "burst on $cpus CPUs: 100,000 of 100,000 are stored" "100000 0" "$records $lost"
 done
 if [ "$most" -gt 100000 ]; then
-	burst "$most" 4
+	burst "$most" 4 --fields $lean		# the guest's memory is too small for more fields
 	equals "burst on 4 CPUs: $most are stored or counted" "$most" $((records + lost))
 	figure "record, $(uname -r), burst on 4 CPUs: $records stored, $lost lost"
 fi

@@ -68,7 +68,7 @@ shown() {
 	# shellcheck disable=SC2086 # words
 	equals "status as json: stored $2, lost $3 and $4" \
 		"{\"pid\":$1,\"stored\":$2,\"buffer_full\":$3,\"not_written\":$4}" \
-		"$($as_nobody tcp-connect-logger status --json | jq -c .recorder)"
+		"$($as_nobody tcp-connect-logger status --json | jq -c '.recorder | { pid, stored, buffer_full, not_written }')"
 	running=1 process="process $1"
 	[ "$1" != null ] || running=0 process="not running"
 	equals "status: stored $2, lost $3 and $4" "recorder   $process, stored $2, lost $(($3 + $4))" \
@@ -77,12 +77,19 @@ shown() {
 records_total $2
 lost_total{reason=\"buffer_full\"} $3
 lost_total{reason=\"not_written\"} $4" \
-		"$(tcp-connect-logger status --prometheus | sed -n 's/^tcp_connect_logger_recorder_//p')"
+		"$(tcp-connect-logger status --prometheus | sed -n '/results_total\|unknown_total/d; s/^tcp_connect_logger_recorder_//p')"
 }
 
 # plain: mask what differs in each run
 plain() {
 	jq -c 'del(.time, .netns, .cgroup, .cookie)' "$@"
+}
+
+lean_fields="pid uid comm family daddr dport ret netns cgroup cookie"
+
+# lean: leave out who made the connection, which "origin" tests
+lean() {
+	jq -c 'del(.tid, .start, .exe, .ppid, .parents, .unit, .container, .cgroup_path, .saddr, .sport)' "$@"
 }
 
 # ---- The records
@@ -112,7 +119,7 @@ first_records() {
 	equals "a record has what the event has" \
 		"{\"pid\":$alpha,\"uid\":33,\"comm\":\"alpha\",\"family\":\"AF_INET\",\"daddr\":\"198.51.100.1\",\"dport\":443,\"ret\":-101,\"netns\":$(stat -Lc %i /proc/self/ns/net),\"cgroup\":$(stat -c %i $cgroups/rig)}
 {\"pid\":$pid,\"uid\":0,\"comm\":\"\\\"be\\n�\",\"family\":\"AF_INET6\",\"daddr\":\"2001:db8::1\",\"dport\":80,\"ret\":-101,\"netns\":$(stat -Lc %i /proc/self/ns/net),\"cgroup\":$(stat -c %i $cgroups/rig)}" \
-		"$(jq -c 'del(.time, .cookie)' $current)"
+		"$(lean $current | jq -c 'del(.time, .cookie)')"
 	leave_cgroup
 	# The two clocks differ while the system clock is slewed.
 	equals "the time has nanoseconds, and is that of the connection" "true true" \
@@ -172,13 +179,58 @@ filters() {
 	# fnmatch(3) and the kernel read brackets in different ways.
 	again
 	starts --comm '[!a]*' --cgroup /
-	equals "the kernel filters what it can" "(cgroup == $(stat -c %i $cgroups))" "$(cat "$recorded/filter")"
+	equals "the kernel filters what it can" "(cgroup == $(stat -c %i $cgroups))" "$(cat "${recorded}_origin/filter")"
 	echo $$ >$cgroups/cgroup.procs
 	connection -n alpha blocking 198.51.100.1 80
 	connection -n gamma blocking 198.51.100.1 80
 	await 60 stored 1
 	equals "the recorder filters the rest" "{\"pid\":$pid}" "$(jq -c '{pid}' $current)"
 	ends "with a bracket"
+}
+
+# A command line is stored if the process still runs, and otherwise counted as unknown.
+command_lines() {
+	again
+	before=$(tcp-connect-logger status --json | jq .recorder.unknown_cmdlines)
+	starts --fields pid,cmdline
+	bash -c ': </dev/tcp/127.0.0.1/9; sleep 300; :' 'a "name"' 2>/dev/null &
+	shell=$!
+	await 60 stored 1
+	equals "a command line" "{\"pid\":$shell,\"cmdline\":\"bash -c : </dev/tcp/127.0.0.1/9; sleep 300; : a \\\"name\\\"\"}" \
+		"$(plain $current)"
+	kill $shell
+	kill -STOP $recorder
+	connection blocking 127.0.0.1 9
+	kill -CONT $recorder
+	await 60 stored 2
+	equals "the process has ended: no command line" "{\"pid\":$pid}" "$(plain $current | tail -n 1)"
+	ends "command lines"
+	equals "the process has ended: it is counted" $((before + 1)) \
+		"$(tcp-connect-logger status --json | jq .recorder.unknown_cmdlines)"
+}
+
+# Results are stored, and counted in the metrics.
+results() {
+	again
+	before=$(tcp-connect-logger status --prometheus | sed -n 's/.*result="refused"} //p')
+	printf 'result\nfields = comm result\n' >/tmp/result.conf
+	starts --config /tmp/result.conf --comm 'kept*'
+	connection -n kept blocking 127.0.0.1 9
+	connection -n other blocking 127.0.0.1 9
+	connection -n kept2 blocking 198.51.100.1 9
+	await 60 stored 3
+	equals "results" '{"comm":"kept"}
+{"event":"result","comm":"kept","ret":-111,"result":"refused"}
+{"comm":"kept2"}' "$(jq -c 'del(.time, .cookie, .latency)' $current)"
+	equals "a result has the cookie of its connection, and a latency" "number number" \
+		"$(sed -n 2p $current | jq -r '(.cookie, .latency) | type' | xargs)"
+	ends "with results"
+	equals "results are counted" $((before + 1)) \
+		"$(tcp-connect-logger status --prometheus | sed -n 's/.*result="refused"} //p')"
+	equals "metrics: a line for each result" "established refused timed_out unreachable reset closed failed" \
+		"$(tcp-connect-logger status --prometheus | sed -n 's/ /_/; s/.*_results_total{result="\(.*\)"}.*/\1/p' | xargs)"
+	printf 'result = yes\n' >/tmp/result.conf
+	exits "an option without a value" 2 tcp-connect-logger record --config /tmp/result.conf
 }
 
 # ---- Interruptions
@@ -232,7 +284,7 @@ burst() {
 
 overflow() {
 	again
-	starts --buffer 1
+	starts --buffer 1 --fields "$lean_fields"
 	kill -STOP $recorder
 	connects $((40000 / cpus))
 	kill -CONT $recorder
@@ -301,7 +353,7 @@ torn_line() {
 
 rotation() {
 	again
-	starts --file-size 1 --total-size 3
+	starts --file-size 1 --total-size 3 --fields "$lean_fields"
 	# Each record takes about 170 bytes.
 	/payload/sequence 0 10000
 	await 60 stored 10000
@@ -395,6 +447,9 @@ to_journal() {
 		"[\"pid=$pid uid=33 comm=be\\\\x0ata -> [2001:db8::1]:80\",\"6\",\"tcp-connect-logger\",\"$pid\",\"33\",\"be\\nta\",\"AF_INET6\",\"2001:db8::1\",\"80\",\"-101\"]" \
 		"$(journalctl -q -o json MESSAGE_ID=3c7b4ff1d7a84c0f9d3c0e6e0a4f6b51 CONNECTION_UID=33 |
 			jq -c '[.MESSAGE, .PRIORITY, .SYSLOG_IDENTIFIER, .CONNECTION_PID, .CONNECTION_UID, .CONNECTION_COMM, .CONNECTION_FAMILY, .CONNECTION_DADDR, .CONNECTION_DPORT, .CONNECTION_RET]')"
+	equals "journal: an entry has who made it" "[\"/payload/connect\",\"$(cat /proc/$$/comm)($$)\"]" \
+		"$(journalctl -q -o json MESSAGE_ID=3c7b4ff1d7a84c0f9d3c0e6e0a4f6b51 CONNECTION_UID=33 |
+			jq -c '[.CONNECTION_EXE, (.CONNECTION_PARENTS | sub("^[^,]*,"; "") | sub(",.*"; ""))]')"
 	equals "journal: journalctl -u finds what a unit has made" '"alpha"' "$(found -u rig-client)"
 	equals "journal: journalctl _PID finds what this recorder has stored" 2 "$(found "_PID=$recorder" | wc -l)"
 	equals "journal: nothing is in files" "" "$(ls $logs)"
@@ -466,6 +521,8 @@ systemctl daemon-reload
 first_records
 bad_options
 filters
+command_lines
+results
 restarts
 burst
 overflow

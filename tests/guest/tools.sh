@@ -714,7 +714,16 @@ prometheus() {
 	equals "prometheus: node_exporter shows the recorder" \
 		'recorder_lost_total{reason="buffer_full"} 0
 recorder_lost_total{reason="not_written"} 0
-recorder_running 1' "$(metrics | grep '^recorder' | grep -v records_total)"
+recorder_results_total{result="closed"} 0
+recorder_results_total{result="established"} 0
+recorder_results_total{result="failed"} 0
+recorder_results_total{result="refused"} 0
+recorder_results_total{result="reset"} 0
+recorder_results_total{result="timed out"} 0
+recorder_results_total{result="unreachable"} 0
+recorder_running 1
+recorder_unknown_total{what="cmdline"} 0
+recorder_unknown_total{what="result"} 0' "$(metrics | grep '^recorder' | grep -v records_total)"
 	succeeds "prometheus: promtool accepts the recorder's metrics" \
 		sh -c "/payload/promtool check metrics <$metrics_file"
 	equals "prometheus: promtool reports no problems with them" "" "$output"

@@ -459,7 +459,7 @@ those() {
 # records: true if the recorder with the process ID $recorder waits for records. $recorded is the
 # event's directory in its trace instance.
 records() {
-	grep -q 1 "$recorded/enable" && waits "$recorder"
+	cat "$recorded"*/enable | grep -q 1 && waits "$recorder"
 }
 
 # sums: print the number of records, and the number of connections that were lost. objects is a
@@ -467,7 +467,7 @@ records() {
 sums() {
 	objects | awk -F '"count":' '
 		/"event":"lost"/ { lost += $2 + 0 }
-		/"pid":[0-9]*,"uid"/ { records++ }
+		!/"event":/ { records++ }
 		END { print records + 0, lost + 0 }'
 }
 
