@@ -481,6 +481,8 @@ service() {
 	equals "service: its directory" "750 root root" "$(stat -c '%a %U %G' $logs)"
 	matches "service: it is hardened" "[01].[0-9] *" \
 		"$(systemd-analyze security $service | sed -n 's/.*Overall exposure level[^:]*: //p')"
+	equals "service: it sees the processes of all users, for their command lines" default \
+		"$(systemctl show -P ProtectProc $service)"
 	equals "service: it has no capability" "CapEff: 0000000000000000" \
 		"$(grep CapEff "/proc/$recorder/status" | tr '\t' ' ')"
 	systemctl restart $service &
