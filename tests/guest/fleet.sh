@@ -39,8 +39,12 @@ network() {
 few="fields = pid uid comm family daddr dport ret netns cgroup cookie"
 fields=$few
 
+# recorder_reads: true if the recorder has enabled the event that has these fields, and not only an
+# earlier one
 recorder_reads() {
-	cat $tracing/instances/$service/events/tcp_connect_logger/*/enable | grep -q 1
+	reads=tcp_connect_origin
+	[ -z "$fields" ] || reads=tcp_connect
+	grep -q 1 $tracing/instances/$service/events/tcp_connect_logger/$reads/enable
 }
 
 # records_with OPTION...: start the recorder with $fields and these options in a new record.conf
