@@ -537,7 +537,8 @@ static void decode(struct ring *ring, enum event kind)
 	unsigned short family;
 
 	memcpy(&family, to, sizeof(family));
-	memset(record, 0, sizeof(*record));
+	/* The event before may have told more. */
+	*traced = (struct traced){ };
 	record->pid = get_u32(event + layout->pid);
 	record->uid = get_u32(event + layout->uid);
 	memcpy(record->comm, event + layout->comm, COMM_LEN);

@@ -465,6 +465,20 @@ to_journal() {
 	ends "journal"
 }
 
+# The buffers have events of both kinds: what one tells does not get into the record of the next.
+in_turn() {
+	again
+	before=$(found | wc -l)
+	starts --output journal
+	killed
+	systemd-run -q --wait --unit rig-rich /payload/connect -n rich blocking 198.51.100.1 9
+	starts --output journal --fields pid,comm
+	connection -n lean blocking 127.0.0.1 9
+	await 60 entries $((before + 2))
+	equals "both kinds of events: a record has only its own unit" '"rich"' "$(found -u rig-rich)"
+	ends "both kinds of events"
+}
+
 # ---- The service
 
 service() {
@@ -533,6 +547,7 @@ torn_line
 rotation
 reload
 to_journal
+in_turn
 service
 purged
 unload tcp_connect_logger
