@@ -235,8 +235,8 @@ static void count_traced(const struct traced *traced)
 /* Count the connections that exist now. Returns false if the program must end. */
 static bool read_ring(bool all)
 {
-	static unsigned long long lost;
 	const struct traced *traced;
+	unsigned long long forgotten;
 
 	ring_begin(ring, all);
 	for (int n = 1; (traced = ring_next(ring)); n++) {
@@ -245,9 +245,11 @@ static bool read_ring(bool all)
 		if (n % 1000 == 0 && !io_wait(NULL, 0, 0))
 			return false;
 	}
-	missed_before += ring_forgotten(ring);
-	lost = ring_lacks_records(ring) ? ring_totals(ring).lost : lost;
-	missed = missed_before + lost;
+	forgotten = ring_forgotten(ring);
+	missed_before += forgotten;
+	missed += forgotten;
+	if (ring_lacks_records(ring))
+		missed = missed_before + ring_totals(ring).lost;
 	return true;
 }
 
