@@ -22,10 +22,6 @@
 #define TRACING	"/sys/kernel/tracing"
 #define EVENTS	"events/" MODULE
 
-static const char * const events[] = {
-	TRACE_EVENT, TRACE_EVENT "_origin", TRACE_EVENT "_result",
-};
-
 /* Users of the event, and how many of the module's references they explain */
 struct found {
 	struct names users;
@@ -66,14 +62,14 @@ static void find_in_ftrace(struct found *found, const char *path, const char *wh
 
 static void find_in_instance(struct found *found, const char *path, const char *where)
 {
-	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++)
-		find_in_ftrace(found, path, where, events[i]);
+	for (int i = 0; i < NR_EVENTS; i++)
+		find_in_ftrace(found, path, where, event_names[i]);
 }
 
 static bool is_event(const char *name)
 {
-	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++)
-		if (!strcmp(name, events[i]))
+	for (int i = 0; i < NR_EVENTS; i++)
+		if (!strcmp(name, event_names[i]))
 			return true;
 	return false;
 }

@@ -19,6 +19,13 @@
 #include "io.h"
 #include "load.h"
 
+/** event_names - the names of the trace events */
+const char * const event_names[NR_EVENTS] = {
+	[EVENT_LEAN] = TRACE_EVENT,
+	[EVENT_ORIGIN] = TRACE_EVENT "_origin",
+	[EVENT_RESULT] = TRACE_EVENT "_result",
+};
+
 static struct tracefs_instance *own;
 
 /**

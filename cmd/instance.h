@@ -12,6 +12,11 @@
 /** define TRACE_EVENT - name of the trace event; its system is MODULE */
 #define TRACE_EVENT	"tcp_connect"
 
+/** enum event - the trace events: each connection has one of the first two, perhaps the third */
+enum event { EVENT_LEAN, EVENT_ORIGIN, EVENT_RESULT, NR_EVENTS };
+
+extern const char * const event_names[NR_EVENTS];
+
 /** define INSTANCE - name of a process's trace instance, which its process ID follows */
 #define INSTANCE	NAME "-"
 

@@ -64,15 +64,6 @@ struct cpu {
 	size_t pages;
 };
 
-/* The trace events. Each connection has one of the first two, and perhaps the third. */
-enum event { LEAN, ORIGIN, RESULT, NR_EVENTS };
-
-static const char * const event_names[NR_EVENTS] = {
-	[LEAN] = TRACE_EVENT,
-	[ORIGIN] = TRACE_EVENT "_origin",
-	[RESULT] = TRACE_EVENT "_result",
-};
-
 /**
  * struct layout - where the fields of an event are; a field that the event does not have is at 0
  * @type: ID of the event
@@ -180,7 +171,7 @@ static void read_fields(struct layout *layout, struct tep_event *event, enum eve
 	layout->cookie = offset_of(event, "cookie", 8);
 	layout->netns = offset_of(event, "netns", 4);
 	layout->ret = offset_of(event, "ret", 4);
-	if (kind == RESULT) {
+	if (kind == EVENT_RESULT) {
 		layout->family = offset_of(event, "family", 2);
 	} else {
 		layout->pid = offset_of(event, "pid", 4);
@@ -190,12 +181,12 @@ static void read_fields(struct layout *layout, struct tep_event *event, enum eve
 		layout->sockaddr = offset_of(event, "sockaddr", sizeof(struct sockaddr_in6));
 		layout->least = layout->sockaddr + sizeof(struct sockaddr_in6);
 	}
-	if (kind != LEAN) {
+	if (kind != EVENT_LEAN) {
 		layout->sport = offset_of(event, "sport", 2);
 		layout->source = offset_of(event, "source", sizeof(struct sockaddr_in6));
 		layout->least = layout->source + sizeof(struct sockaddr_in6);
 	}
-	if (kind == ORIGIN) {
+	if (kind == EVENT_ORIGIN) {
 		layout->start = offset_of(event, "start", 8);
 		layout->tid = offset_of(event, "tid", 4);
 		layout->ppid = offset_of(event, "ppid", 4);
@@ -228,9 +219,9 @@ static bool read_format(struct ring *ring, enum event kind)
 
 static void read_formats(struct ring *ring)
 {
-	if (!read_format(ring, LEAN))
+	if (!read_format(ring, EVENT_LEAN))
 		die(EXIT_FAILED, "cannot read the format of the trace event");
-	if ((read_format(ring, ORIGIN) && read_format(ring, RESULT)) || !ring->wanted)
+	if ((read_format(ring, EVENT_ORIGIN) && read_format(ring, EVENT_RESULT)) || !ring->wanted)
 		return;
 	pr_err("the loaded module does not tell who made a connection, nor what became of it; try: tcp-connect-logger reload");
 	ring->wanted = 0;
@@ -238,9 +229,9 @@ static void read_formats(struct ring *ring)
 
 static bool is_on(const struct ring *ring, enum event kind)
 {
-	if (kind == RESULT)
+	if (kind == EVENT_RESULT)
 		return ring->wanted & RING_RESULT;
-	return !(ring->wanted & RING_ORIGIN) == (kind == LEAN);
+	return !(ring->wanted & RING_ORIGIN) == (kind == EVENT_LEAN);
 }
 
 /* An event that was on before may have to be switched off. A result has no process to filter by. */
@@ -254,7 +245,7 @@ static void switch_event(struct ring *ring, enum event kind, const char *filter)
 		tracefs_event_disable(ring->instance, MODULE, name);
 		return;
 	}
-	if (kind != RESULT && tracefs_event_file_write(ring->instance, MODULE, name, "filter",
+	if (kind != EVENT_RESULT && tracefs_event_file_write(ring->instance, MODULE, name, "filter",
 						       filter ?: "0") < 0)
 		die(EXIT_FAILED, "the kernel refuses the filter %s: %s", filter ?: "0",
 		    strerror(errno));
@@ -286,7 +277,7 @@ static void configure(struct ring *ring, size_t size, const char *filter)
 	tracefs_instance_file_read_number(ring->instance, "buffer_size_kb", &before);
 	if ((unsigned long long)before != kib)
 		set_number(ring, "buffer_size_kb", kib);
-	for (enum event kind = LEAN; kind < NR_EVENTS; kind++)
+	for (enum event kind = EVENT_LEAN; kind < NR_EVENTS; kind++)
 		switch_event(ring, kind, filter);
 }
 
@@ -546,11 +537,11 @@ static void decode(struct ring *ring, enum event kind)
 	record->port = get_address(to, family, record->addr);
 	if (family == AF_INET6)
 		record->scope = get_u32(to + offsetof(struct sockaddr_in6, sin6_scope_id));
-	traced->known = kind == ORIGIN ? JSON_LEAN | JSON_ORIGIN : JSON_LEAN;
+	traced->known = kind == EVENT_ORIGIN ? JSON_LEAN | JSON_ORIGIN : JSON_LEAN;
 	traced->result = get_u32(event + layout->ret);
 	traced->netns = get_u32(event + layout->netns);
 	traced->cgroup = get_u64(event + layout->cgroup);
-	if (kind == ORIGIN)
+	if (kind == EVENT_ORIGIN)
 		decode_origin(ring, layout);
 }
 
@@ -574,7 +565,7 @@ static const struct traced *take_connection(struct ring *ring, const struct cpu 
 	unsigned short sport = 0;
 	size_t rest = layout->cookie + 8;
 
-	if (kind == ORIGIN) {
+	if (kind == EVENT_ORIGIN) {
 		memcpy(&sport, cpu->event + layout->sport, sizeof(sport));
 		rest = layout->sport + sizeof(sport);
 	}
@@ -603,7 +594,7 @@ static bool is_same(const struct traced *a, const struct traced *b)
 /* Returns NULL if nobody expects it: the connection is not wanted, or failed at once. */
 static const struct traced *take_result(struct ring *ring, const struct cpu *cpu)
 {
-	const struct layout *layout = &ring->layouts[RESULT];
+	const struct layout *layout = &ring->layouts[EVENT_RESULT];
 	struct traced traced;
 	unsigned short sport, family;
 
@@ -630,14 +621,14 @@ static const struct traced *take_result(struct ring *ring, const struct cpu *cpu
 static const struct traced *take_event(struct ring *ring, const struct cpu *cpu)
 {
 	unsigned short type = cpu->event[0] | cpu->event[1] << 8;
-	enum event kind = LEAN;
+	enum event kind = EVENT_LEAN;
 
 	while (kind < NR_EVENTS && (ring->layouts[kind].type != type ||
 				    cpu->length < ring->layouts[kind].least))
 		kind++;
 	if (kind == NR_EVENTS || cpu->length > EVENT_MOST)
 		return NULL;
-	return kind == RESULT ? take_result(ring, cpu) : take_connection(ring, cpu, kind);
+	return kind == EVENT_RESULT ? take_result(ring, cpu) : take_connection(ring, cpu, kind);
 }
 
 /**
@@ -775,7 +766,7 @@ struct ring_totals ring_totals(const struct ring *ring)
 /* The event that each connection has */
 static const char *main_event(const struct ring *ring)
 {
-	return event_names[ring->wanted & RING_ORIGIN ? ORIGIN : LEAN];
+	return event_names[ring->wanted & RING_ORIGIN ? EVENT_ORIGIN : EVENT_LEAN];
 }
 
 /* While the buffers fill up, let the kernel count the connections of each process. */
@@ -842,7 +833,7 @@ bool ring_wait(struct ring *ring, int timeout)
  */
 void ring_stop(struct ring *ring)
 {
-	for (enum event kind = LEAN; kind < NR_EVENTS; kind++)
+	for (enum event kind = EVENT_LEAN; kind < NR_EVENTS; kind++)
 		if (is_on(ring, kind) &&
 		    tracefs_event_disable(ring->instance, MODULE, event_names[kind]))
 			die_errno("cannot disable the trace event");
