@@ -114,15 +114,10 @@ static void follow_log(void)
 
 /* ---- What the recorder has stored ---- */
 
-static bool is_result(const struct traced *traced)
-{
-	return traced->known & JSON_BIT(JSON_RESULT);
-}
-
 static bool is_wanted(const struct stored *entry)
 {
 	return entry->kind == STORED_RECORD && entry->nsec <= settings.until &&
-	       (settings.result || !is_result(&entry->traced)) && filters_match(&entry->traced);
+	       (settings.result || !json_is_result(&entry->traced)) && filters_match(&entry->traced);
 }
 
 static void show_entry(const struct stored *entry)
@@ -209,7 +204,7 @@ static bool show_events(struct ring *ring, bool all, unsigned long long *lost)
 	for (int n = 1; (traced = ring_next(ring)); n++) {
 		/* A result is wanted if its connection was. */
 		if (traced->nsec <= settings.until &&
-		    (is_result(traced) || filters_match(traced))) {
+		    (json_is_result(traced) || filters_match(traced))) {
 			ring_expect_result(ring, traced, NULL);
 			print_record(settings.form,
 				     describe(traced, settings.fields, settings.names));
@@ -239,16 +234,9 @@ static bool show_until_asked(struct ring *ring, unsigned long long *lost)
 	return false;
 }
 
-/* What to read */
-static unsigned int wanted(void)
-{
-	bool origin = settings.fields & JSON_ORIGIN || filters_need_origin();
-
-	return (origin ? RING_ORIGIN : 0) | (settings.result ? RING_RESULT : 0);
-}
-
 static void follow_event(struct history *history)
 {
+	unsigned int wanted = ring_wanted(settings.fields & JSON_ORIGIN, settings.result);
 	char *filter = filters_for_kernel();
 	unsigned long long lost, since;
 	bool goes_on;
@@ -256,8 +244,7 @@ static void follow_event(struct history *history)
 	io_expect_requests();
 	do {
 		struct tracefs_instance *instance = instance_create();
-		struct ring *ring = ring_open(instance, settings.buffer << 20, filter,
-						wanted());
+		struct ring *ring = ring_open(instance, settings.buffer << 20, filter, wanted);
 
 		if (history && !show_history(history))
 			return;

@@ -95,7 +95,7 @@ bool journal_connection(const struct traced *traced, unsigned int fields)
 	traced_text(traced, message + strlen(message));
 	add_text(&entry, message);
 	add_text(&entry, "PRIORITY=6");
-	add_text(&entry, traced->known & JSON_BIT(JSON_RESULT) ? RESULT : CONNECTION);
+	add_text(&entry, json_is_result(traced) ? RESULT : CONNECTION);
 	for (int field = 0; field < NR_JSON_FIELDS; field++) {
 		char *begin = to;
 

@@ -187,7 +187,7 @@ static const char *text_of(const struct traced *traced, enum json_field field)
  */
 unsigned int json_members(const struct traced *traced, unsigned int fields)
 {
-	if (traced->known & JSON_BIT(JSON_RESULT))
+	if (json_is_result(traced))
 		fields |= JSON_BIT(JSON_TIME) | JSON_BIT(JSON_RET) | JSON_BIT(JSON_COOKIE) |
 			  JSON_BIT(JSON_RESULT);
 	return fields;
@@ -472,7 +472,7 @@ static char *put_content(char *to, const struct traced *traced, unsigned int fie
 
 	if (!traced->content)
 		return put_members(to, traced, fields, JSON_TIME + 1, JSON_SPORT);
-	last = &kept[!(traced->known & JSON_BIT(JSON_RESULT))];
+	last = &kept[json_is_result(traced)];
 	if (traced->content != last->content || fields != last->fields) {
 		last->length = put_members(last->text, traced, fields, JSON_TIME + 1, JSON_SPORT) -
 			       last->text;
@@ -499,7 +499,7 @@ size_t json_traced(const struct traced *traced, unsigned int fields, char line[J
 		to = put_time(stpcpy(to, ",\"time\":\""), traced->nsec, json_digits(traced));
 		*to++ = '"';
 	}
-	if (traced->known & JSON_BIT(JSON_RESULT))
+	if (json_is_result(traced))
 		to = stpcpy(to, ",\"event\":\"result\"");
 	to = put_content(to, traced, fields);
 	if (fields & traced->known & JSON_BIT(JSON_SPORT) && traced->sport)

@@ -6,6 +6,8 @@
 #ifndef JSON_H
 #define JSON_H
 
+#include <stdbool.h>
+
 #include "record.h"
 
 /** define JSON_LEN - size of the longest line that json_traced() writes */
@@ -44,6 +46,17 @@ enum json_field {
 
 /** define JSON_OF_RESULT - bit mask of the members that only a result has */
 #define JSON_OF_RESULT	(JSON_BIT(JSON_RESULT) | JSON_BIT(JSON_LATENCY))
+
+/**
+ * json_is_result() - find out whether this is a result
+ * @traced: a connection, or the result of one
+ *
+ * Return: true if it is a result.
+ */
+static inline bool json_is_result(const struct traced *traced)
+{
+	return traced->known & JSON_BIT(JSON_RESULT);
+}
 
 /** define JSON_OF_NAME - bit mask of the members that follow and record have with --names */
 #define JSON_OF_NAME	(JSON_BIT(JSON_DOMAIN) | JSON_BIT(JSON_DOMAIN_SOURCE))

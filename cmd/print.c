@@ -34,7 +34,7 @@ static const char *outcome_text(const struct traced *traced, const char *before,
 	unsigned long long nsec = traced->latency;
 
 	*text = '\0';
-	if (traced->known & JSON_BIT(JSON_RESULT))
+	if (json_is_result(traced))
 		snprintf(text, OUTCOME_LEN, "%s%s after %llu.%06llu s", before,
 			 result_names[result_of(traced->result)], nsec / 1000000000,
 			 nsec / 1000 % 1000000);

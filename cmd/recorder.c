@@ -95,7 +95,7 @@ static bool put_record(const struct traced *traced)
 			return false;
 		progress->sent++;
 	}
-	if (traced->known & JSON_BIT(JSON_RESULT))
+	if (json_is_result(traced))
 		progress->results[result_of(traced->result)]++;
 	return true;
 }
@@ -152,7 +152,7 @@ static const struct traced *next_record(struct ring *ring)
 
 	while ((traced = ring_next(ring))) {
 		/* A result is wanted if its connection was. */
-		if (traced->known & JSON_BIT(JSON_RESULT) || filters_match(traced))
+		if (json_is_result(traced) || filters_match(traced))
 			break;
 		progress->skipped++;
 	}
@@ -180,14 +180,6 @@ static bool store_records(struct ring *ring, bool all)
 	return !store || store_flush(store);
 }
 
-/* What to read */
-static unsigned int wanted(void)
-{
-	bool origin = fields & JSON_ORIGIN || filters_need_origin();
-
-	return (origin ? RING_ORIGIN : 0) | (with_results ? RING_RESULT : 0);
-}
-
 /* Begin with the instance, or continue where the last recorder has stopped. */
 static struct ring *take_up(size_t size, const char *filter)
 {
@@ -200,7 +192,7 @@ static struct ring *take_up(size_t size, const char *filter)
 	if (!instance)
 		die_errno("cannot create a trace instance");
 	is_new = tracefs_instance_is_new(instance);
-	ring = ring_open(instance, size, filter, wanted());
+	ring = ring_open(instance, size, filter, ring_wanted(fields & JSON_ORIGIN, with_results));
 	totals = ring_totals(ring);
 	/* If the kernel has cleared the buffers, its counts begin at 0 again. */
 	if (!is_new && totals.read > known)

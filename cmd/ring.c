@@ -21,6 +21,7 @@
 #include "begun.h"
 #include "busiest.h"
 #include "command.h"
+#include "filter.h"
 #include "groups.h"
 #include "instance.h"
 #include "io.h"
@@ -303,11 +304,23 @@ static void open_cpu(struct ring *ring, int number)
 }
 
 /**
+ * ring_wanted() - find out what ring_open() is to read
+ * @origin: who made each connection is asked for; filters may need it, too
+ * @result: what became of each connection is asked for
+ *
+ * Return: a bit mask of RING_ORIGIN and RING_RESULT.
+ */
+unsigned int ring_wanted(bool origin, bool result)
+{
+	return (origin || filters_need_origin() ? RING_ORIGIN : 0) | (result ? RING_RESULT : 0);
+}
+
+/**
  * ring_open() - enable the trace events in a trace instance, and read its buffers
  * @instance: the instance; if it existed before, reading continues there
  * @size: size of the buffers of all CPUs together, in bytes
  * @filter: the kernel's filter, which must remain valid, or NULL
- * @wanted: what else to read: RING_ORIGIN, RING_RESULT
+ * @wanted: what else to read, from ring_wanted()
  *
  * Exits on an error.
  *
@@ -669,7 +682,7 @@ const struct traced *ring_next(struct ring *ring)
  */
 void ring_expect_result(struct ring *ring, const struct traced *traced, const char *label)
 {
-	if (ring->begun && !traced->result && !(traced->known & JSON_BIT(JSON_RESULT)))
+	if (ring->begun && !traced->result && !json_is_result(traced))
 		begun_add(ring->begun, traced, label);
 }
 

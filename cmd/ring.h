@@ -33,6 +33,7 @@ struct ring_totals {
 
 struct ring;
 
+unsigned int ring_wanted(bool origin, bool result);
 struct ring *ring_open(struct tracefs_instance *instance, size_t size, const char *filter,
 		       unsigned int wanted);
 void ring_begin(struct ring *ring, bool all);

@@ -215,7 +215,7 @@ static void count_traced(const struct traced *traced)
 	enum result outcome = result_of(traced->result);
 	const char *label;
 
-	if (traced->known & JSON_BIT(JSON_RESULT)) {
+	if (json_is_result(traced)) {
 		if (settings.failed == !!traced->result)
 			rows_add_result(traced, traced->label,
 					settings.failed ? outcome : NR_RESULTS);
@@ -258,10 +258,7 @@ static bool read_ring(bool all)
 /* What to read from the buffers */
 static unsigned int wanted(void)
 {
-	bool origin = rows.group >= GROUP_UNIT || filters_need_origin();
-	bool result = settings.failed || settings.latency;
-
-	return (origin ? RING_ORIGIN : 0) | (result ? RING_RESULT : 0);
+	return ring_wanted(rows.group >= GROUP_UNIT, settings.failed || settings.latency);
 }
 
 /* Begin to count in the kernel, or else what it has in its buffers. */
