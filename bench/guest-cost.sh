@@ -111,7 +111,7 @@ recorder() {
 	wait_until 60 waits "$consumer"
 }
 
-start_record() { recorder --fields pid,uid,comm,family,daddr,dport,ret,netns,cgroup,cookie; }
+start_record() { recorder --fields $lean_fields; }
 stop_record() {
 	rmdir $tracing/instances/tcp-connect-logger-record
 	rm -rf $stored

@@ -36,7 +36,7 @@ network() {
 # ---- The recorder
 
 # Most records have few fields, so that this test does not take longer than it must.
-few="fields = pid uid comm family daddr dport ret netns cgroup cookie"
+few="fields = $lean_fields"
 fields=$few
 
 # recorder_reads: true if the recorder has enabled the event that has these fields, and not only an

@@ -13,33 +13,10 @@
 
 # shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
+bare_recorder
 
 ko=$1 processes=$2
-command=/payload/recorder
-instance=$tracing/instances/tcp-connect-logger-record
-recorded=$instance/events/tcp_connect_logger/tcp_connect
-logs=/tmp/logs
 port=20000
-
-starts() {
-	mkdir -p /run $logs
-	$command/ld-linux-x86-64.so.2 --library-path $command $command/tcp-connect-logger record \
-		--directory $logs "$@" 2>/tmp/errors &
-	recorder=$!
-	await 60 records
-	[ ! -s /tmp/errors ] || note "$(cat /tmp/errors)"
-}
-
-ends() {
-	kill $recorder
-	wait $recorder
-	rmdir $instance
-	rm -r $logs
-}
-
-objects() {
-	cat $logs/*.json
-}
 
 # connections: print the records of connections, without their results
 connections() {

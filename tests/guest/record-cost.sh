@@ -16,17 +16,13 @@
 
 # shellcheck source=tests/rig/lib.sh
 . /payload/lib.sh
+bare_recorder
 
 ko=$1 most=$2
 # The instructions for a record on 6.12: of the lean event, of the rich one, and in the thread that
 # connects, for each. Other kernels may take a tenth more.
 limit=2200 rich_limit=3850 thread_limit=770 rich_thread_limit=2860
 case $(uname -r) in 6.12.*) limit=2000 rich_limit=3500 thread_limit=700 rich_thread_limit=2600 ;; esac
-lean=pid,uid,comm,family,daddr,dport,ret,netns,cgroup,cookie
-command=/payload/recorder
-instance=$tracing/instances/tcp-connect-logger-record
-recorded=$instance/events/tcp_connect_logger/tcp_connect
-logs=/tmp/logs
 
 # at_most NAME LIMIT NUMBER UNIT
 at_most() {
@@ -68,27 +64,6 @@ dearer() {
 			at_most "$name" "$2" $((${kind%:*} - ${kind#*:})) instructions
 		fi
 	done
-}
-
-# starts OPTION...
-starts() {
-	mkdir -p /run $logs
-	$command/ld-linux-x86-64.so.2 --library-path $command $command/tcp-connect-logger record \
-		--directory $logs "$@" 2>/tmp/errors &
-	recorder=$!
-	await 60 records
-	[ ! -s /tmp/errors ] || note "$(cat /tmp/errors)"
-}
-
-ends() {
-	kill $recorder
-	wait $recorder
-	rmdir $instance
-	rm -r $logs
-}
-
-objects() {
-	cat $logs/*.json
 }
 
 # of_status NAME: the number in this line of the recorder's /proc/PID/status
@@ -142,7 +117,7 @@ mkdir -p $cgroups/system.slice/$container
 echo $$ >$cgroups/system.slice/$container/cgroup.procs
 costs
 off_fails=$fails off_full=$full off_thread=$thread
-starts --fields $lean
+starts --fields $lean_fields
 costs
 dearer "a record of a connect" $limit $thread_limit
 at_most "resident set" 10240 "$(of_status VmHWM)" KiB
@@ -174,7 +149,7 @@ costs
 dearer "who made a connect and what became of it" 7500
 ends
 
-starts --fields $lean --not-port 9 --not-net 127.0.0.0/8
+starts --fields $lean_fields --not-port 9 --not-net 127.0.0.0/8
 costs
 dearer "a filtered connect" 900
 equals "the filtered connects are not recorded" "0 0" "$(sums)"
@@ -186,7 +161,7 @@ for cpus in 1 2 4; do
 	equals "burst on $cpus CPUs: 100,000 of 100,000 are stored" "100000 0" "$records $lost"
 done
 if [ "$most" -gt 100000 ]; then
-	burst "$most" 4 --fields $lean		# the guest's memory is too small for more fields
+	burst "$most" 4 --fields $lean_fields	# the guest's memory is too small for more fields
 	equals "burst on 4 CPUs: $most are stored or counted" "$most" $((records + lost))
 	figure "record, $(uname -r), burst on 4 CPUs: $records stored, $lost lost"
 fi

@@ -462,6 +462,39 @@ records() {
 	cat "$recorded"*/enable | grep -q 1 && waits "$recorder"
 }
 
+# The fields that the event tcp_connect has: a recorder then uses it, and not the more expensive one.
+lean_fields=pid,uid,comm,family,daddr,dport,ret,netns,cgroup,cookie
+
+# bare_recorder: from now on, "starts OPTION..." starts a recorder in a guest without the package, which
+# has it in its payload; "ends" ends it and removes what it has left, and "objects" prints what it has
+# stored.
+bare_recorder() {
+	command=/payload/recorder
+	instance=$tracing/instances/tcp-connect-logger-record
+	recorded=$instance/events/tcp_connect_logger/tcp_connect
+	logs=/tmp/logs
+
+	starts() {
+		mkdir -p /run $logs
+		$command/ld-linux-x86-64.so.2 --library-path $command $command/tcp-connect-logger \
+			record --directory $logs "$@" 2>/tmp/errors &
+		recorder=$!
+		await 60 records
+		[ ! -s /tmp/errors ] || note "$(cat /tmp/errors)"
+	}
+
+	ends() {
+		kill $recorder
+		wait $recorder
+		rmdir $instance
+		rm -r $logs
+	}
+
+	objects() {
+		cat $logs/*.json
+	}
+}
+
 # sums: print the number of records, and the number of connections that were lost. objects is a
 # function of the test that prints what is stored.
 sums() {
