@@ -37,7 +37,7 @@
 /* Size of the longest message: an answer of 64 KiB becomes about ten times as much JSON. */
 #define MOST_JSON	1048576
 
-/* Addresses in a cache: each set has room for a few, of which the least recently used one goes. */
+/* A cache has sets, and a set has room for a few addresses. The least recently used one goes. */
 #define NR_SETS		2048
 #define NR_WAYS		8
 
@@ -81,8 +81,8 @@ struct known {
 };
 
 /*
- * There are two caches, so that reverse lookups, of which a port scan makes many, cannot displace
- * the names that were asked for.
+ * There are two caches. A port scan causes many reverse lookups, and they must not displace the
+ * names that were asked for.
  */
 static struct known *queried, *reversed;	/* NULL if closed, or without reverse lookups */
 static unsigned long long seed;

@@ -194,7 +194,7 @@ static int tcl_event_reg(struct trace_event_call *call, enum trace_reg type, voi
 	return ret;
 }
 
-/* The tracepoint of what became of connections: only this module needs it. */
+/* This tracepoint tells what became of a connection. Only this module needs it. */
 DEFINE_TRACE(tcp_connect_result, TP_PROTO(struct sock *sk, int ret), TP_ARGS(sk, ret));
 
 /* Each event's class must have our function before the kernel knows the event. */
