@@ -117,7 +117,8 @@ static void follow_log(void)
 static bool is_wanted(const struct stored *entry)
 {
 	return entry->kind == STORED_RECORD && entry->nsec <= settings.until &&
-	       (settings.result || !json_is_result(&entry->traced)) && filters_match(&entry->traced);
+	       (settings.result || !json_is_result(&entry->traced)) &&
+	       filters_match(&entry->traced);
 }
 
 static void show_entry(const struct stored *entry)

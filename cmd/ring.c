@@ -246,8 +246,8 @@ static void switch_event(struct ring *ring, enum event kind, const char *filter)
 		tracefs_event_disable(ring->instance, MODULE, name);
 		return;
 	}
-	if (kind != EVENT_RESULT && tracefs_event_file_write(ring->instance, MODULE, name, "filter",
-						       filter ?: "0") < 0)
+	if (kind != EVENT_RESULT &&
+	    tracefs_event_file_write(ring->instance, MODULE, name, "filter", filter ?: "0") < 0)
 		die(EXIT_FAILED, "the kernel refuses the filter %s: %s", filter ?: "0",
 		    strerror(errno));
 	if (tracefs_event_enable(ring->instance, MODULE, name))
