@@ -165,7 +165,8 @@ new_payload() {
 }
 
 # in_root: run /payload/run in a chroot of $root, and print its report. Only changes in /payload and
-# in the compiler's cache persist. All roots of a suite share one cache, see ccache.conf.
+# in the compiler's cache persist. All roots of a suite share one cache, see ccache.conf. The
+# compiler that uses it is in /usr/local/bin.
 in_root() {
 	kept=$(basename "${root%/root}")
 	kept=$cache/ccache/${kept%%-*}
@@ -182,6 +183,7 @@ in_root() {
 		mount --bind "$kept" /mnt/root/var/cache/ccache
 		mount --bind /proc /mnt/root/proc
 		mount --rbind /dev /mnt/root/dev
+		export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 		exec chroot /mnt/root /payload/run
 	' sh "$root" "$dir/payload" "$kept"
 }
