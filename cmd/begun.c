@@ -2,10 +2,15 @@
 // Copyright (C) 2026 tcp-connect-logger maintainers
 /*
  * Remember connections until their result is known, in bounded memory. When there are too many, the
- * oldest is forgotten: its result may come only after minutes.
+ * oldest is forgotten: its result may come only after minutes. A file can keep them for the next
+ * program.
  */
-#include <stdlib.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "begun.h"
 #include "command.h"
@@ -15,7 +20,7 @@
 #define LISTS	16384
 
 /**
- * struct entry - a connection
+ * struct attempt - a connection
  * @next: number of the next entry in the list
  * @used: it is in a list
  * @nsec: time of the connection, in nanoseconds since the epoch
@@ -25,7 +30,7 @@
  * @cgroup: the process's cgroup
  * @label: what the reader has given to it
  */
-struct entry {
+struct attempt {
 	unsigned int next;
 	bool used;
 	unsigned long long nsec, cookie;
@@ -40,12 +45,13 @@ struct entry {
  * @entries: the connections. They are used in turn, the first one for nothing.
  * @lists: number of the first entry of each list; 0 ends a list
  * @turn: whose turn it is
+ * @reached: the entries after this one have never been used
  * @forgotten: how many were forgotten since begun_forgotten()
  */
 struct begun {
-	struct entry entries[MOST];
+	struct attempt entries[MOST];
 	unsigned int lists[LISTS];
-	unsigned int turn;
+	unsigned int turn, reached;
 	unsigned long long forgotten;
 };
 
@@ -56,10 +62,10 @@ static unsigned int *list_of(struct begun *begun, unsigned long long cookie)
 }
 
 /* Remove the entry of this cookie from its list, and return it, or NULL. */
-static struct entry *take(struct begun *begun, unsigned long long cookie)
+static struct attempt *take(struct begun *begun, unsigned long long cookie)
 {
 	for (unsigned int *n = list_of(begun, cookie); *n; n = &begun->entries[*n].next) {
-		struct entry *entry = &begun->entries[*n];
+		struct attempt *entry = &begun->entries[*n];
 
 		if (entry->cookie == cookie) {
 			*n = entry->next;
@@ -70,17 +76,62 @@ static struct entry *take(struct begun *begun, unsigned long long cookie)
 	return NULL;
 }
 
-/**
- * begun_new() - begin without connections
- *
- * Return: the connections. The caller frees them with free(3).
- */
-struct begun *begun_new(void)
+/* The file gets all its memory now: writing to a full /run later would end the program. */
+static int open_file(const char *path)
 {
-	struct begun *begun = calloc(1, sizeof(*begun));
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	struct stat file;
 
-	if (!begun)
+	if (fd < 0 || fstat(fd, &file))
+		die_errno("cannot open the file of connections without a result");
+	/* Another version of the program may have another size. */
+	if (file.st_size != sizeof(struct begun) && ftruncate(fd, 0))
+		die_errno("cannot empty the file of connections without a result");
+	errno = posix_fallocate(fd, 0, sizeof(struct begun));
+	if (errno)
+		die_errno("cannot store connections without a result");
+	return fd;
+}
+
+/* The program that wrote the file may have been killed at any time, so make the lists again. */
+static void make_lists(struct begun *begun)
+{
+	memset(begun->lists, 0, sizeof(begun->lists));
+	begun->turn %= MOST;
+	begun->reached %= MOST;
+	for (unsigned int n = 1; n <= begun->reached; n++) {
+		struct attempt *entry = &begun->entries[n];
+		unsigned int *list = list_of(begun, entry->cookie);
+
+		entry->label = NULL;
+		if (!entry->used)
+			continue;
+		entry->next = *list;
+		*list = n;
+	}
+}
+
+/**
+ * begun_open() - begin to remember connections
+ * @path: a file in /run that keeps them when the program ends; only one program may use it. NULL to
+ *	begin without connections.
+ *
+ * Exits on an error.
+ *
+ * Return: the connections. Those from the file have no labels.
+ */
+struct begun *begun_open(const char *path)
+{
+	int fd = path ? open_file(path) : -1;
+	struct begun *begun = mmap(NULL, sizeof(*begun), PROT_READ | PROT_WRITE,
+				   path ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, fd, 0);
+
+	if (begun == MAP_FAILED)
 		die_errno("cannot remember connections");
+	if (path) {
+		close(fd);
+		make_lists(begun);
+	}
 	return begun;
 }
 
@@ -93,16 +144,18 @@ struct begun *begun_new(void)
 void begun_add(struct begun *begun, const struct traced *traced, const char *label)
 {
 	unsigned int turn = begun->turn % (MOST - 1) + 1, *list = list_of(begun, traced->cookie);
-	struct entry *entry = &begun->entries[turn];
+	struct attempt *entry = &begun->entries[turn];
 
 	/* A socket can connect again. */
 	take(begun, traced->cookie);
 	begun->turn = turn;
+	if (turn > begun->reached)
+		begun->reached = turn;
 	if (entry->used) {
 		take(begun, entry->cookie);
 		begun->forgotten++;
 	}
-	*entry = (struct entry){
+	*entry = (struct attempt){
 		.next = *list, .used = true, .nsec = traced->nsec, .cookie = traced->cookie,
 		.record = traced->record, .netns = traced->netns, .cgroup = traced->cgroup,
 		.label = label,
@@ -120,7 +173,7 @@ void begun_add(struct begun *begun, const struct traced *traced, const char *lab
  */
 bool begun_take(struct begun *begun, unsigned long long cookie, struct traced *traced)
 {
-	const struct entry *entry = take(begun, cookie);
+	const struct attempt *entry = take(begun, cookie);
 
 	if (!entry)
 		return false;
@@ -152,9 +205,18 @@ unsigned long long begun_forgotten(struct begun *begun)
  */
 void begun_forget(struct begun *begun)
 {
-	for (size_t i = 0; i < MOST; i++) {
+	for (unsigned int i = 1; i <= begun->reached; i++) {
 		begun->forgotten += begun->entries[i].used;
 		begun->entries[i].used = false;
 	}
 	memset(begun->lists, 0, sizeof(begun->lists));
+}
+
+/**
+ * begun_close() - remember no more connections
+ * @begun: the connections, which stay in their file
+ */
+void begun_close(struct begun *begun)
+{
+	munmap(begun, sizeof(*begun));
 }

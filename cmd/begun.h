@@ -12,10 +12,11 @@
 
 struct begun;
 
-struct begun *begun_new(void);
+struct begun *begun_open(const char *path);
 void begun_add(struct begun *begun, const struct traced *traced, const char *label);
 bool begun_take(struct begun *begun, unsigned long long cookie, struct traced *traced);
 unsigned long long begun_forgotten(struct begun *begun);
 void begun_forget(struct begun *begun);
+void begun_close(struct begun *begun);
 
 #endif /* BEGUN_H */

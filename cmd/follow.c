@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "begun.h"
 #include "command.h"
 #include "describe.h"
 #include "filter.h"
@@ -182,6 +183,8 @@ static void follow_files(struct history *history)
 
 /* ---- The trace event ---- */
 
+static struct begun *begun;	/* NULL if results are not shown */
+
 static void show_loss(struct ring *ring, unsigned long long *reported)
 {
 	unsigned long long lost = ring_totals(ring).lost;
@@ -194,6 +197,14 @@ static void show_loss(struct ring *ring, unsigned long long *reported)
 	if (loss.count)
 		print_loss(settings.form, &loss);
 	*reported = lost;
+}
+
+static void show_forgotten(void)
+{
+	unsigned long long forgotten = begun ? begun_forgotten(begun) : 0;
+
+	if (forgotten)
+		pr_err("the results of %llu connections will not be known", forgotten);
 }
 
 /* Show the connections that exist now. Returns false if the program should end. */
@@ -214,6 +225,7 @@ static bool show_events(struct ring *ring, bool all, unsigned long long *lost)
 		if (n % 1000 == 0 && !io_wait(NULL, 0, 0))
 			return false;
 	}
+	show_forgotten();
 	if (ring_lacks_records(ring))
 		show_loss(ring, lost);
 	io_flush();
@@ -237,15 +249,17 @@ static bool show_until_asked(struct ring *ring, unsigned long long *lost)
 
 static void follow_event(struct history *history)
 {
-	unsigned int wanted = ring_wanted(settings.fields & JSON_ORIGIN, settings.result);
 	char *filter = filters_for_kernel();
 	unsigned long long lost, since;
 	bool goes_on;
 
+	if (settings.result)
+		begun = begun_open(NULL);
 	io_expect_requests();
 	do {
 		struct tracefs_instance *instance = instance_create();
-		struct ring *ring = ring_open(instance, settings.buffer << 20, filter, wanted);
+		struct ring *ring = ring_open(instance, settings.buffer << 20, filter,
+					      settings.fields & JSON_ORIGIN, begun);
 
 		if (history && !show_history(history))
 			return;
@@ -254,6 +268,11 @@ static void follow_event(struct history *history)
 		goes_on = show_until_asked(ring, &lost);
 		ring_stop(ring);
 		show_events(ring, true, &lost);
+		/* If the program goes on, it will miss these results. */
+		if (goes_on && begun) {
+			begun_forget(begun);
+			show_forgotten();
+		}
 		ring_close(ring);
 		instance_remove(instance);
 		since = clock_nsec(CLOCK_REALTIME);

@@ -17,9 +17,8 @@
 #include "command.h"
 #include "progress.h"
 
-#define RUN		"/run/" NAME "-record"
-#define PROGRESS	RUN "/progress"
-#define LOCK		RUN "/lock"
+#define PROGRESS	RECORDER_RUN "/progress"
+#define LOCK		RECORDER_RUN "/lock"
 
 /**
  * progress_recorder() - find the recorder
@@ -91,8 +90,8 @@ struct progress *progress_open(void)
 	struct progress *progress;
 	int fd, lock;
 
-	if (mkdir(RUN, 0755) && errno != EEXIST)
-		die_errno("cannot create " RUN);
+	if (mkdir(RECORDER_RUN, 0755) && errno != EEXIST)
+		die_errno("cannot create " RECORDER_RUN);
 	lock = open(LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (lock < 0)
 		die_errno("cannot open " LOCK);

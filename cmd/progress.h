@@ -15,6 +15,9 @@
 /** define RECORDER_INSTANCE - the recorder's trace instance */
 #define RECORDER_INSTANCE	NAME "-record"
 
+/** define RECORDER_RUN - what a recorder leaves to the next one */
+#define RECORDER_RUN		"/run/" NAME "-record"
+
 /**
  * struct progress - what has been done with the records of the trace instance
  * @mark: what has been written to files
@@ -26,7 +29,7 @@
  * @overrun: how many connections were lost because the buffer was full, since the machine booted
  * @dropped: how many were lost because they could not be written
  * @results: how many results of each kind there were
- * @unknown_results: how many results will not be known, because there were too many connections
+ * @unknown_results: how many results will not be known
  * @unknown_command_lines: how many command lines could not be found
  *
  * It is in /run, because it is about an instance that is gone after a boot. The kernel's counts and

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "begun.h"
 #include "command.h"
 #include "describe.h"
 #include "filter.h"
@@ -30,6 +31,9 @@
 #include "verbs.h"
 
 #define CONFIG	"/etc/" NAME "/record.conf"
+
+/* The connections that have no result yet */
+#define BEGUN	RECORDER_RUN "/begun"
 
 static const char usage[] =
 	"usage: tcp-connect-logger record [OPTION...]\n"
@@ -55,6 +59,7 @@ static const char usage[] =
 	"  --help, -h          show this help\n";
 
 static struct progress *progress;
+static struct begun *begun;		/* NULL if results are not wanted */
 
 static unsigned long long done(void)
 {
@@ -159,8 +164,7 @@ static const struct traced *next_record(struct ring *ring)
 	progress->skipped += ring_left_out(ring);
 	if (!traced)
 		return NULL;
-	if (with_results)
-		ring_expect_result(ring, traced, NULL);
+	ring_expect_result(ring, traced, NULL);
 	return describe(traced, fields, with_names);
 }
 
@@ -173,11 +177,21 @@ static bool store_records(struct ring *ring, bool all)
 			return false;
 		pending = NULL;
 	}
-	progress->unknown_results += ring_forgotten(ring);
+	if (begun)
+		progress->unknown_results += begun_forgotten(begun);
 	progress->unknown_command_lines += described_unknown();
 	if (ring_lacks_records(ring))
 		report_lost(ring);
 	return !store || store_flush(store);
+}
+
+/* The results of the connections that have none yet will not be known. */
+static void forget_begun(void)
+{
+	if (!begun)
+		return;
+	begun_forget(begun);
+	progress->unknown_results += begun_forgotten(begun);
 }
 
 /* Begin with the instance, or continue where the last recorder has stopped. */
@@ -192,7 +206,10 @@ static struct ring *take_up(size_t size, const char *filter)
 	if (!instance)
 		die_errno("cannot create a trace instance");
 	is_new = tracefs_instance_is_new(instance);
-	ring = ring_open(instance, size, filter, ring_wanted(fields & JSON_ORIGIN, with_results));
+	/* Nobody has received the results meanwhile. */
+	if (is_new)
+		forget_begun();
+	ring = ring_open(instance, size, filter, fields & JSON_ORIGIN, begun);
 	totals = ring_totals(ring);
 	/* If the kernel has cleared the buffers, its counts begin at 0 again. */
 	if (!is_new && totals.read > known)
@@ -204,14 +221,6 @@ static struct ring *take_up(size_t size, const char *filter)
 	progress->done = done() + (store ? store_waiting(store) : 0);
 	report_lost(ring);
 	return ring;
-}
-
-/* The results of the connections that have none yet will not be known. */
-static void stop_reading(struct ring *ring)
-{
-	ring_forget(ring);
-	progress->unknown_results += ring_forgotten(ring);
-	ring_close(ring);
 }
 
 /* Somebody unloads the module: store the records in the buffers, and remove the instance. */
@@ -230,8 +239,24 @@ static void let_go(struct ring *ring)
 		put_lost(&progress->dropped, all - handled,
 			 "they could not be written before the module was unloaded", NULL);
 	pending = NULL;
-	stop_reading(ring);
+	forget_begun();
+	ring_close(ring);
 	instance_remove(instance);
+}
+
+/* Continue with the connections whose results the last recorder has not seen. */
+static void open_begun(void)
+{
+	if (!with_results && access(BEGUN, F_OK))
+		return;
+	begun = begun_open(BEGUN);
+	if (with_results)
+		return;
+	/* The last one had --result, and this one does not. */
+	forget_begun();
+	begun_close(begun);
+	begun = NULL;
+	unlink(BEGUN);
 }
 
 /* Returns false if the program should end, and true if somebody unloads the module. */
@@ -415,6 +440,7 @@ int do_record(int argc, char **argv)
 	io_init();
 	io_expect_requests();
 	progress = progress_open();
+	open_begun();
 	if (with_names)
 		names_open(true);
 	if (!settings.to_journal)
@@ -427,7 +453,7 @@ int do_record(int argc, char **argv)
 
 		if (!record(ring)) {
 			store_records(ring, true);
-			stop_reading(ring);
+			ring_close(ring);
 			tracefs_instance_free(instance);
 			break;
 		}

@@ -98,7 +98,7 @@ struct layout {
  * @crowded: when half of a buffer was last full, by CLOCK_BOOTTIME, or 0
  * @counting: busiest_count() has succeeded
  * @lacks: a page was preceded by lost records
- * @wanted: what to read, see RING_ORIGIN
+ * @origin: the event is the one that has who made the connection
  * @layouts: where the fields of the events are
  * @last: the last event of a connection
  * @last_length: its length, or 0
@@ -120,7 +120,7 @@ struct ring {
 	const char *filter;
 	unsigned long long crowded;
 	bool busy, lacks, counting;
-	unsigned int wanted;
+	bool origin;
 	struct layout layouts[NR_EVENTS];
 	unsigned char last[EVENT_MOST];
 	size_t last_length;
@@ -222,17 +222,19 @@ static void read_formats(struct ring *ring)
 {
 	if (!read_format(ring, EVENT_LEAN))
 		die(EXIT_FAILED, "cannot read the format of the trace event");
-	if ((read_format(ring, EVENT_ORIGIN) && read_format(ring, EVENT_RESULT)) || !ring->wanted)
+	if ((read_format(ring, EVENT_ORIGIN) && read_format(ring, EVENT_RESULT)) ||
+	    (!ring->origin && !ring->begun))
 		return;
 	pr_err("the loaded module does not tell who made a connection, nor what became of it; try: tcp-connect-logger reload");
-	ring->wanted = 0;
+	ring->origin = false;
+	ring->begun = NULL;
 }
 
 static bool is_on(const struct ring *ring, enum event kind)
 {
 	if (kind == EVENT_RESULT)
-		return ring->wanted & RING_RESULT;
-	return !(ring->wanted & RING_ORIGIN) == (kind == EVENT_LEAN);
+		return ring->begun;
+	return ring->origin == (kind == EVENT_ORIGIN);
 }
 
 /* An event that was on before may have to be switched off. A result has no process to filter by. */
@@ -304,40 +306,29 @@ static void open_cpu(struct ring *ring, int number)
 }
 
 /**
- * ring_wanted() - find out what ring_open() is to read
- * @origin: who made each connection is asked for; filters may need it, too
- * @result: what became of each connection is asked for
- *
- * Return: a bit mask of RING_ORIGIN and RING_RESULT.
- */
-unsigned int ring_wanted(bool origin, bool result)
-{
-	return (origin || filters_need_origin() ? RING_ORIGIN : 0) | (result ? RING_RESULT : 0);
-}
-
-/**
  * ring_open() - enable the trace events in a trace instance, and read its buffers
  * @instance: the instance; if it existed before, reading continues there
  * @size: size of the buffers of all CPUs together, in bytes
  * @filter: the kernel's filter, which must remain valid, or NULL
- * @wanted: what else to read, from ring_wanted()
+ * @origin: read who made each connection; filters may need it, too
+ * @begun: read what became of each connection, too, and remember there those that have no result
+ *	yet; or NULL
  *
  * Exits on an error.
  *
  * Return: the buffers.
  */
 struct ring *ring_open(struct tracefs_instance *instance, size_t size, const char *filter,
-		       unsigned int wanted)
+		       bool origin, struct begun *begun)
 {
 	struct ring *ring = calloc(1, sizeof(*ring));
 
 	if (!ring)
 		die_errno("cannot open the buffers");
 	ring->page_size = sysconf(_SC_PAGESIZE);
-	ring->wanted = wanted;
+	ring->origin = origin || filters_need_origin();
+	ring->begun = begun;
 	read_formats(ring);
-	if (ring->wanted & RING_RESULT)
-		ring->begun = begun_new();
 	ring->instance = instance;
 	ring->filter = filter;
 	ring->first.fd = tracefs_instance_file_open(ring->instance, "trace_pipe",
@@ -678,7 +669,7 @@ const struct traced *ring_next(struct ring *ring)
  * @traced: the connection
  * @label: what the result is to have as its @label; it must remain valid
  *
- * Without RING_RESULT, or if the connection failed at once, this does nothing.
+ * If results are not read, or the connection failed at once, this does nothing.
  */
 void ring_expect_result(struct ring *ring, const struct traced *traced, const char *label)
 {
@@ -700,27 +691,6 @@ unsigned long long ring_left_out(struct ring *ring)
 
 	ring->left_out = 0;
 	return left_out;
-}
-
-/**
- * ring_forgotten() - find out how many results will not be known
- * @ring: the buffers
- *
- * Return: how many since the last call.
- */
-unsigned long long ring_forgotten(struct ring *ring)
-{
-	return ring->begun ? begun_forgotten(ring->begun) : 0;
-}
-
-/**
- * ring_forget() - expect no more results, because reading ends
- * @ring: the buffers
- */
-void ring_forget(struct ring *ring)
-{
-	if (ring->begun)
-		begun_forget(ring->begun);
 }
 
 /**
@@ -779,7 +749,7 @@ struct ring_totals ring_totals(const struct ring *ring)
 /* The event that each connection has */
 static const char *main_event(const struct ring *ring)
 {
-	return event_names[ring->wanted & RING_ORIGIN ? EVENT_ORIGIN : EVENT_LEAN];
+	return event_names[ring->origin ? EVENT_ORIGIN : EVENT_LEAN];
 }
 
 /* While the buffers fill up, let the kernel count the connections of each process. */
@@ -863,7 +833,6 @@ void ring_close(struct ring *ring)
 		free(ring->cpus[i].page);
 	}
 	close(ring->first.fd);
-	free(ring->begun);
 	free(ring->cpus);
 	free(ring->fds);
 	free(ring);

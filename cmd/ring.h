@@ -15,12 +15,6 @@
 /** define RING_MIB - default size of the buffers of all CPUs together, in MiB */
 #define RING_MIB	64UL
 
-/** define RING_ORIGIN - what ring_open() is to read: who made each connection */
-#define RING_ORIGIN	1
-
-/** define RING_RESULT - what ring_open() is to read: what became of each connection */
-#define RING_RESULT	2
-
 /**
  * struct ring_totals - counts of the kernel, since the buffer was made or cleared
  * @read: events that have been read
@@ -31,18 +25,16 @@ struct ring_totals {
 	unsigned long long read, waiting, lost;
 };
 
+struct begun;
 struct ring;
 
-unsigned int ring_wanted(bool origin, bool result);
 struct ring *ring_open(struct tracefs_instance *instance, size_t size, const char *filter,
-		       unsigned int wanted);
+		       bool origin, struct begun *begun);
 void ring_begin(struct ring *ring, bool all);
 const struct traced *ring_next(struct ring *ring);
 void ring_expect_result(struct ring *ring, const struct traced *traced, const char *label);
 bool ring_lacks_records(struct ring *ring);
 unsigned long long ring_left_out(struct ring *ring);
-unsigned long long ring_forgotten(struct ring *ring);
-void ring_forget(struct ring *ring);
 struct ring_totals ring_totals(const struct ring *ring);
 bool ring_busiest(struct ring *ring, struct busiest *busiest);
 bool ring_wait(struct ring *ring, int timeout);

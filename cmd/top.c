@@ -17,6 +17,7 @@
 #include <time.h>
 #include <tracefs.h>
 
+#include "begun.h"
 #include "command.h"
 #include "filter.h"
 #include "groups.h"
@@ -186,6 +187,7 @@ static int port_of(const struct record *record)
 /* ---- The kernel's buffers ---- */
 
 static struct ring *ring;
+static struct begun *begun;	/* NULL if results do not matter */
 
 /* Returns what the connections of a row have in common, if the histograms cannot tell. */
 static const char *label_of(const struct traced *traced)
@@ -232,11 +234,19 @@ static void count_traced(const struct traced *traced)
 		rows_add_result(traced, label, outcome);
 }
 
+/* No row counts connections whose results will not be known. */
+static void count_forgotten(void)
+{
+	unsigned long long forgotten = begun ? begun_forgotten(begun) : 0;
+
+	missed_before += forgotten;
+	missed += forgotten;
+}
+
 /* Count the connections that exist now. Returns false if the program must end. */
 static bool read_ring(bool all)
 {
 	const struct traced *traced;
-	unsigned long long forgotten;
 
 	ring_begin(ring, all);
 	for (int n = 1; (traced = ring_next(ring)); n++) {
@@ -245,9 +255,7 @@ static bool read_ring(bool all)
 		if (n % 1000 == 0 && !io_wait(NULL, 0, 0))
 			return false;
 	}
-	forgotten = ring_forgotten(ring);
-	missed_before += forgotten;
-	missed += forgotten;
+	count_forgotten();
 	if (ring_lacks_records(ring))
 		missed = missed_before + ring_totals(ring).lost;
 	return true;
@@ -255,10 +263,14 @@ static bool read_ring(bool all)
 
 /* ---- The trace event ---- */
 
-/* What to read from the buffers */
-static unsigned int wanted(void)
+static bool needs_origin(void)
 {
-	return ring_wanted(rows.group >= GROUP_UNIT, settings.failed || settings.latency);
+	return rows.group >= GROUP_UNIT || filters_need_origin();
+}
+
+static bool needs_result(void)
+{
+	return settings.failed || settings.latency;
 }
 
 /* Begin to count in the kernel, or else what it has in its buffers. */
@@ -266,11 +278,14 @@ static void begin_event(void)
 {
 	char *filter = filters_for_kernel();
 
+	if (needs_result() && !begun)
+		begun = begun_open(NULL);
 	instance = instance_create();
-	if (!wanted() && tracefs_event_file_exists(instance, MODULE, TRACE_EVENT, "hist"))
+	if (!needs_origin() && !begun &&
+	    tracefs_event_file_exists(instance, MODULE, TRACE_EVENT, "hist"))
 		set_triggers(filter);
 	else
-		ring = ring_open(instance, RING_MIB << 20, filter, wanted());
+		ring = ring_open(instance, RING_MIB << 20, filter, needs_origin(), begun);
 }
 
 /* Read the last counts, because somebody unloads the module, and go on when it is back. */
@@ -279,6 +294,9 @@ static bool begin_again(void)
 	if (ring) {
 		ring_stop(ring);
 		read_ring(true);
+		if (begun)
+			begun_forget(begun);
+		count_forgotten();
 		ring_close(ring);
 		ring = NULL;
 	} else {
@@ -814,7 +832,7 @@ int do_top(int argc, char **argv)
 		pr_err("counting the connections of the trace event");
 	} else {
 		filters_for_log();
-		if (wanted())
+		if (needs_origin() || needs_result())
 			die(EXIT_USAGE,
 			    "the log does not tell this: --failed, --latency and this group need the trace event");
 		source = source_open(settings.kmsg);

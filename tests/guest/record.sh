@@ -231,6 +231,61 @@ results() {
 	exits "an option without a value" 2 tcp-connect-logger record --config /tmp/result.conf
 }
 
+unknown_results() {
+	tcp-connect-logger status --prometheus | sed -n 's/.*{what="result"} //p'
+}
+
+# begins NAME: begin a connection that nobody answers
+begins() {
+	/payload/connect -n "$1" blocking 203.0.113.1 9 >/dev/null &
+}
+
+# gives_up NAME...: kill the processes that have begun these connections
+gives_up() {
+	for one in "$@"; do
+		kill -KILL "$(jq -r "select(.comm == \"$one\" and .event == null).pid" $current)"
+	done
+}
+
+later_results() {
+	ip route add 203.0.113.0/24 dev lo	# nobody answers from this network
+	again
+	starts --result
+	unknown=$(unknown_results)
+	begins early
+	await 60 stored 1
+	ends "before the result"
+	begins between
+	starts --result
+	await 60 stored 2
+	killed
+	gives_up early between
+	starts --result
+	await 60 stored 4
+	equals "results come after a restart, and after SIGKILL" "early closed
+between closed" "$(jq -r 'select(.event) | "\(.comm) \(.result)"' $current)"
+	equals "none of them is unknown" "$unknown" "$(unknown_results)"
+
+	begins late
+	await 60 stored 5
+	ends "before results are switched off"
+	starts
+	equals "results that will not be known are counted" $((unknown + 1)) "$(unknown_results)"
+	ends "without results"
+	fails "and those connections are forgotten" test -e /run/tcp-connect-logger-record/begun
+
+	starts --result
+	begins unloaded
+	await 60 stored 6
+	succeeds "unload, with a connection that has no result" tcp-connect-logger unload
+	equals "unload: the results that will not be known are counted" $((unknown + 2)) "$(unknown_results)"
+	load "$ko"
+	load_event "$ko"
+	await 60 records
+	ends "after the module was loaded again"
+	gives_up late unloaded
+}
+
 # ---- Interruptions
 
 restarts() {
@@ -537,6 +592,7 @@ bad_options
 filters
 command_lines
 results
+later_results
 restarts
 burst
 overflow

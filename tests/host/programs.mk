@@ -24,7 +24,7 @@ list:
 unit: cflags = -O1 $(sanitize)
 unit-plain: cflags = -O1
 unit unit-plain:
-	$(host) $(cflags) tests/host/unit.c cmd/begun.c cmd/command.c cmd/io.c $(parsers) -ljansson
+	$(host) $(cflags) tests/host/unit.c cmd/command.c cmd/io.c $(parsers) -ljansson
 
 command:
 	$(host) -O1 $(sanitize) -DVERSION='"1"' -DMAINTAIN='"/none"' tests/host/command.c \

@@ -6,9 +6,11 @@
  *
  * The program reports its results like a test in a guest, see tests/rig/rig.sh.
  */
+#include <err.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,10 +19,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
 
-#include "../../cmd/begun.h"
 #include "../../cmd/filter.h"
 #include "../../cmd/groups.h"
 #include "../../cmd/histogram.h"
@@ -42,6 +44,7 @@ static int fake_getpwuid_r(uid_t uid, struct passwd *user, char *buffer, size_t 
 static int fake_getnameinfo(const struct sockaddr *address, socklen_t size, char *host,
 			    socklen_t host_size, char *service, socklen_t service_size, int flags);
 #include "../../cmd/names.c"
+#include "../../cmd/begun.c"
 
 static void report(bool ok, const char *name)
 {
@@ -1261,7 +1264,7 @@ static void test_cgroups(void)
 static void test_begun(void)
 {
 	struct traced traced = { .record.pid = 7 }, found;
-	struct begun *begun = begun_new();
+	struct begun *begun = begun_open(NULL);
 	bool all = true;
 
 	for (traced.cookie = 1; traced.cookie <= 40000; traced.cookie++) {
@@ -1284,7 +1287,51 @@ static void test_begun(void)
 	begun_forget(begun);
 	report(!begun_take(begun, 40002, &found) && begun_forgotten(begun) > 0 && !begun_forgotten(begun),
 	       "begun: all are forgotten");
-	free(begun);
+	begun_close(begun);
+}
+
+/* Two connections, one of which gets its result, by a program that is killed */
+static void leave_begun(const char *path)
+{
+	pid_t child = fork();
+
+	if (!child) {
+		struct begun *begun = begun_open(path);
+		struct traced traced = { .cookie = 5, .nsec = 50 };
+
+		begun_add(begun, &traced, "label");
+		traced.cookie += LISTS;		/* in the same list */
+		begun_add(begun, &traced, "label");
+		begun_take(begun, 5, &traced);
+		raise(SIGKILL);
+	}
+	waitpid(child, NULL, 0);
+}
+
+static void test_begun_file(void)
+{
+	char path[] = "/tmp/unit-XXXXXX";
+	int fd = mkstemp(path);
+	struct begun *begun;
+	struct traced found;
+
+	if (fd < 0)
+		err(1, "%s", path);
+	leave_begun(path);
+	begun = begun_open(path);
+	report(!begun_take(begun, 5, &found), "begun: a result is not expected again");
+	report(begun_take(begun, 5 + LISTS, &found) && found.nsec == 50 && !found.label,
+	       "begun: the next program goes on");
+	begun_add(begun, &(struct traced){ .cookie = 6 }, NULL);
+	begun_close(begun);
+	if (ftruncate(fd, sizeof(struct begun) / 2))
+		err(1, "%s", path);
+	begun = begun_open(path);
+	begun_forget(begun);
+	report(!begun_take(begun, 6, &found) && !begun_forgotten(begun), "begun: a file of another version");
+	begun_close(begun);
+	close(fd);
+	unlink(path);
 }
 
 static void test_when(void)
@@ -1349,6 +1396,7 @@ int main(void)
 	test_json();
 	test_cgroups();
 	test_begun();
+	test_begun_file();
 	test_when();
 	fflush(stdout);
 	return 0;
