@@ -159,6 +159,33 @@ alpha" "$(rows not_unit | head -n 3)"
 		"$(grep -m 1 named /tmp/names)"
 }
 
+# queried_names: names that a process has asked systemd-resolved for. A reverse lookup finds the first
+# name that /etc/hosts has for an address.
+queried_names() {
+	echo '192.0.2.78 first.example second.example' >>/etc/hosts
+	starts queries --json -o domain,domain_source,daddr --names
+	# shows NAME: true if a connection has this name
+	shows_name() {
+		connection -n again blocking 192.0.2.78 9
+		grep -q "$1" /tmp/queries
+	}
+	await 60 shows_name first
+	succeeds "names: systemd-resolved is installed" dpkg -i /payload/resolved/*.deb
+	# dbus-daemon may not have read yet what the package lets systemd-resolved do.
+	systemctl reload dbus
+	systemctl restart systemd-resolved
+	# The first query may come before systemd-resolved has taken the subscription.
+	query() {
+		timeout 10 resolvectl query second.example >/dev/null && shows_name second
+	}
+	await 20 query
+	ends queries
+	equals "names: of a reverse lookup, then of a query" \
+		'{"daddr":"192.0.2.78","domain":"first.example","domain_source":"reverse"}
+{"daddr":"192.0.2.78","domain":"second.example","domain_source":"query"}' \
+		"$(grep domain /tmp/queries | uniq)"
+}
+
 # counts NAME: print the rows of the last object of top, without times
 counts() {
 	tail -n 1 "/tmp/$1" | jq -c '.rows[] | del(.new, .rate, .latency, .longest)'
@@ -393,6 +420,7 @@ ends early
 load_event "$ko"
 live
 chosen
+queried_names
 top_chosen
 killed
 reloaded

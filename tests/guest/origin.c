@@ -6,6 +6,8 @@
  *
  *	origin storm COUNT FILE...	run COUNT processes, the files in turn; number N of the files
  *					connects to port 10000 + N
+ *	origin alive COUNT PORT		run COUNT processes that connect to this port, and then live until
+ *					SIGTERM
  *	origin KIND PORT		connect to this port
  *
  * The program prints its process ID, and what else the test must know.
@@ -22,6 +24,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -86,6 +89,54 @@ static void storm(int count, int files, char **file)
 	while (running--)
 		if (wait(&status) < 0 || status)
 			die("a process failed");
+}
+
+struct alive {
+	int port, ready;
+};
+
+static int lives(void *data)
+{
+	const struct alive *alive = data;
+
+	connects(alive->port);
+	if (write(alive->ready, "", 1) != 1)
+		die("write");
+	return pause();
+}
+
+/*
+ * The processes share their memory, because the guest has not enough for so many. They also share
+ * errno. So each one starts when the one before has connected.
+ */
+static void alive(int count, int port)
+{
+	const size_t size = 16384;
+	pid_t *pids = calloc(count, sizeof(*pids));
+	struct alive each = { .port = port };
+	int ready[2], signal;
+	sigset_t term;
+
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, NULL);
+	if (!pids || pipe(ready))
+		die("pipe");
+	each.ready = ready[1];
+	for (int i = 0; i < count; i++) {
+		char *stack = malloc(size), byte;
+
+		pids[i] = stack ? clone(lives, stack + size, CLONE_VM | SIGCHLD, &each) : -1;
+		if (pids[i] < 0 || read(ready[0], &byte, 1) != 1)
+			die("a process");
+	}
+	puts("all live");
+	fflush(stdout);
+	sigwait(&term, &signal);
+	for (int i = 0; i < count; i++)
+		kill(pids[i], SIGKILL);
+	for (int i = 0; i < count; i++)
+		wait(NULL);
 }
 
 static void *in_thread(void *port)
@@ -240,6 +291,10 @@ int main(int argc, char **argv)
 		return 2;
 	if (!strcmp(kind, "storm")) {
 		storm(port, argc - 3, argv + 3);
+		return 0;
+	}
+	if (!strcmp(kind, "alive")) {
+		alive(port, argc > 3 ? atoi(argv[3]) : 0);
 		return 0;
 	}
 	if (strcmp(kind, "connect"))

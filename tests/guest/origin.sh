@@ -3,7 +3,7 @@
 # Copyright (C) 2026 tcp-connect-logger maintainers
 #
 # origin.sh KO NUMBER - who made each connection, also if the process is gone at once, and what became
-# of it; NUMBER processes live for a moment and connect once
+# of it; NUMBER processes live for a moment and connect once, then as many live at the same time
 #
 # where: bare
 # on: line
@@ -151,6 +151,13 @@ processes() {
 	rmdir $cgroups/web.service/docker-$id $cgroups/web.service
 }
 
+# small_enough NAME: check the recorder's memory
+small_enough() {
+	equals "$1: resident set in MiB, at most" 20 \
+		"$(awk '/^VmHWM/ { print ($2 > 20480 ? $2 : 20) }' /proc/$recorder/status)"
+	figure "$1: resident set: $(awk '/^VmHWM/ { print $2 }' /proc/$recorder/status) KiB"
+}
+
 # storm: processes that live for a moment, whose IDs are used again and again
 storm() {
 	files=
@@ -178,8 +185,27 @@ storm() {
 		END { for (pid in pids) different++; print different < n }')"
 	equals "storm: a process and its start are never used again" "$processes" "$(connections |
 		sed -n '/"dport":1000[0-9],/s/.*"pid":\([0-9]*\),.*"start":\([0-9]*\),"exe".*/\1 \2/p' | sort -u | wc -l)"
-	equals "storm: resident set in MiB, at most" 20 \
-		"$(awk '/^VmHWM/ { print ($2 > 20480 ? $2 : 20) }' /proc/$recorder/status)"
+	small_enough "storm"
+}
+
+# alive: processes that live at the same time
+alive() {
+	port=$((port + 1)) limit=$(cat /proc/sys/kernel/threads-max)
+	echo $((processes + 1000)) >/proc/sys/kernel/threads-max
+	/payload/origin alive "$processes" $port >/tmp/alive 2>&1 &
+	parent=$!
+	await 600 grep -q . /tmp/alive
+	equals "alive: $processes processes" "all live" "$(cat /tmp/alive)"
+	await 120 accounted "$processes"
+	equals "alive: none is lost" "$processes 0" "$(sums)"
+	equals "alive: each with its command line" "$processes" "$(connections |
+		sed -n "s/.*\"pid\":\([0-9]*\),.*\"cmdline\":\"\/payload\/origin alive $processes $port\".*/\1/p" | sort -u | wc -l)"
+	equals "alive: they still live" "$processes" \
+		"$(cat /proc/[0-9]*/stat | awk -v parent=$parent '$4 == parent && $3 == "S"' | wc -l)"
+	small_enough "alive"
+	kill $parent
+	wait $parent
+	echo "$limit" >/proc/sys/kernel/threads-max
 }
 
 # ---- What became of it
@@ -247,6 +273,10 @@ ends
 starts
 before=0
 storm
+ends
+
+starts --fields pid,start,exe,parents,unit,container,cmdline
+alive
 ends
 
 starts --exe '/tmp/exe-3' --fields pid,exe
