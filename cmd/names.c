@@ -192,15 +192,13 @@ static void take_answer(const json_t *answer, const char *name, name_take *take)
 	json_int_t type = json_integer_value(json_object_get(key, "type"));
 	json_int_t interface = json_integer_value(json_object_get(answer, "ifindex"));
 	unsigned char addr[16];
-	bool is_local;
 
 	if (json_integer_value(json_object_get(key, "class")) != CLASS_IN)
 		return;
 	if (type == TYPE_A && take_address(address, addr, 4)) {
 		take(AF_INET, addr, 0, name);
 	} else if (type == TYPE_AAAA && take_address(address, addr, 16)) {
-		is_local = addr[0] == 0xfe && (addr[1] & 0xc0) == 0x80;
-		if (!is_local || interface < 0 || interface > UINT32_MAX)
+		if (!address_is_linklocal(addr) || interface < 0 || interface > UINT32_MAX)
 			interface = 0;
 		take(AF_INET6, addr, interface, name);
 	}

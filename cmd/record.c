@@ -110,7 +110,13 @@ static bool is_v4mapped(const unsigned char addr[16])
 	return !memcmp(addr, prefix, sizeof(prefix));
 }
 
-static bool is_linklocal(const unsigned char addr[16])
+/**
+ * address_is_linklocal() - find out whether an IPv6 address is of one link only
+ * @addr: the address
+ *
+ * Return: true if it is.
+ */
+bool address_is_linklocal(const unsigned char addr[16])
 {
 	return addr[0] == 0xfe && (addr[1] & 0xc0) == 0x80;
 }
@@ -174,7 +180,7 @@ static const char *take_v6(const char *text, struct record *record)
 	text += length;
 	if (*text == '%') {
 		text = take_number(text + 1, UINT_MAX, &scope);
-		if (!scope || !is_linklocal(record->addr))
+		if (!scope || !address_is_linklocal(record->addr))
 			return NULL;
 	}
 	record->family = AF_INET6;

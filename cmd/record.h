@@ -190,6 +190,7 @@ void line_parse(const char *text, int level, struct line *line);
 
 enum result result_of(int result);
 const char *record_family(const struct record *record);
+bool address_is_linklocal(const unsigned char addr[16]);
 const char *address_text(int family, const unsigned char *addr, char text[DESTINATION_LEN]);
 const char *record_address(const struct record *record, char text[DESTINATION_LEN]);
 const char *record_destination(const struct record *record, char text[DESTINATION_LEN]);
