@@ -3,7 +3,8 @@
 /*
  * cost - measure what a system call costs
  *
- *	cost [-n COUNT] [-w BATCH] connect ADDRESS PORT		connect(2) of one socket
+ *	cost [-n COUNT] [-w BATCH] [-d] connect ADDRESS PORT	connect(2) of one socket; -d: to
+ *								two ports in turn
  *	cost [-n COUNT] [-w BATCH] listener ADDRESS PORT	of new sockets, to itself; IPv4
  *	cost [-n COUNT] [-w BATCH] write FILE			write(2) of one byte
  *	cost [-n WINDOWS] -p PROCESSES connect ADDRESS PORT
@@ -28,6 +29,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,8 +47,12 @@ static int fd, peer = -1, listener;
 static struct sockaddr_storage to;
 static socklen_t length;
 
+static bool differ;	/* connect to two ports in turn */
+
 static void call_connect(void)
 {
+	if (differ)
+		((struct sockaddr_in *)&to)->sin_port ^= htons(1);
 	if (connect(fd, (struct sockaddr *)&to, length) && listener)
 		err(1, "connect");
 }
@@ -272,8 +278,11 @@ int main(int argc, char **argv)
 	long long added;
 	int count = 500, processes = 0, batch = 0, option;
 
-	while ((option = getopt(argc, argv, "n:p:w:")) != -1) {
+	while ((option = getopt(argc, argv, "dn:p:w:")) != -1) {
 		switch (option) {
+		case 'd':
+			differ = true;
+			break;
 		case 'n':
 			count = atoi(optarg);
 			break;
@@ -299,7 +308,7 @@ int main(int argc, char **argv)
 		in6->sin6_port = htons(atoi(argv[2]));
 		length = sizeof(*in6);
 	} else if (argc != 2 || strcmp(argv[0], "write")) {
-		errx(2, "usage: cost [-n COUNT] [-w BATCH | -p PROCESSES] connect|listener ADDRESS PORT | write FILE");
+		errx(2, "usage: cost [-n COUNT] [-w BATCH | -p PROCESSES] [-d] connect|listener ADDRESS PORT | write FILE");
 	}
 
 	if (!strcmp(argv[0], "write")) {

@@ -66,6 +66,14 @@ dearer() {
 	done
 }
 
+# differing WHAT LIMIT: the same for connects to two ports in turn. The reader then decodes and formats
+# each record as a whole.
+differing() {
+	tells_idle_time || return 0
+	differ=$(/payload/cost -n 30000 -w 10000 -d connect 198.51.100.1 9)
+	at_most "$1, if each differs from the one before" "$2" $((${differ#* } - off_fails)) instructions
+}
+
 # of_status NAME: the number in this line of the recorder's /proc/PID/status
 of_status() {
 	sed -n "s/^$1:[[:space:]]*\([0-9]*\).*/\1/p" /proc/$recorder/status
@@ -121,6 +129,7 @@ off_fails=$fails off_full=$full off_thread=$thread
 starts --fields $lean_fields
 costs
 dearer "a record of a connect" $limit $thread_limit
+differing "a record of a connect" 4000
 at_most "resident set" 10240 "$(of_status VmHWM)" KiB
 
 sleep 5
@@ -134,6 +143,7 @@ ends
 starts --fields pid,uid,comm,exe,parents,unit,container,daddr,dport,ret,cookie
 costs
 dearer "who made a connect" $rich_limit $rich_thread_limit
+differing "who made a connect" 9000
 at_most "resident set with who made a connect" 20480 "$(of_status VmHWM)" KiB
 # Where nothing is counted, nothing has connected yet.
 tells_idle_time || /payload/cost -n 1 connect 198.51.100.1 9 >/dev/null
