@@ -90,17 +90,16 @@ const struct traced *describe(const struct traced *traced, unsigned int fields, 
 	static char name[NAME_LEN];
 	static struct traced described;
 	static const char *cmdline;
-	static unsigned int content;
+	static unsigned int process;
 	enum name_source source;
 
 	if (!with_names && !(fields & traced->known & JSON_BIT(JSON_CMDLINE)))
 		return traced;
 	described = *traced;
 	if (fields & traced->known & JSON_BIT(JSON_CMDLINE)) {
-		/* With the same content, it is the same process. */
-		if (traced->content != content)
+		if (traced->process != process)
 			cmdline = command_line(traced);
-		content = traced->content;
+		process = traced->process;
 		described.cmdline = cmdline;
 	}
 	if (with_names) {

@@ -495,24 +495,28 @@ static char *put_members(char *to, const struct traced *traced, unsigned int fie
 
 /*
  * Write the members that differ only if traced->content does. In a burst, the same process connects
- * to the same destination again and again, so keep the text for the next record, and for the next
- * result.
+ * to the same destination again and again, or to one after another. So keep the text of the process
+ * and of the destination for the next record, and for the next result.
  */
 static char *put_content(char *to, const struct traced *traced, unsigned int fields)
 {
 	static struct {
 		char text[JSON_LEN];
-		size_t length;
-		unsigned int content, fields;
+		size_t middle, length;
+		unsigned int content, process, fields;
 	} kept[2], *last;
 
 	if (!traced->content)
 		return put_members(to, traced, fields, JSON_TIME + 1, JSON_SPORT);
 	last = &kept[json_is_result(traced)];
 	if (traced->content != last->content || fields != last->fields) {
-		last->length = put_members(last->text, traced, fields, JSON_TIME + 1, JSON_SPORT) -
-			       last->text;
+		if (!traced->process || traced->process != last->process || fields != last->fields)
+			last->middle = put_members(last->text, traced, fields, JSON_TIME + 1,
+						   JSON_FAMILY) - last->text;
+		last->length = put_members(last->text + last->middle, traced, fields, JSON_FAMILY,
+					   JSON_SPORT) - last->text;
 		last->content = traced->content;
+		last->process = traced->process;
 		last->fields = fields;
 	}
 	return mempcpy(to, last->text, last->length);

@@ -95,6 +95,8 @@ enum result {
  * @sport: the socket's own port, or 0
  * @content: two connections with the same number differ only in the members above and in @domain; 0
  *	if this is not known
+ * @process: two connections with the same number are from the same process, and what is known about
+ *	it is the same; 0 if this is not known
  * @known: bit mask of the members that are known, see enum json_field
  * @record: process and destination
  * @result: what the kernel's function returned: 0 if it sent a SYN, or a negative errno; of a
@@ -120,7 +122,7 @@ enum result {
  */
 struct traced {
 	unsigned long long nsec, cookie;
-	unsigned int sport, content, known;
+	unsigned int sport, content, process, known;
 	struct record record;
 	int result;
 	unsigned int netns;

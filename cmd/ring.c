@@ -515,7 +515,8 @@ static void decode_origin(struct ring *ring, const struct layout *layout)
 	traced->nr_parents = parents ? size / sizeof(struct parent) : 0;
 	if (traced->nr_parents > MOST_PARENTS)
 		traced->nr_parents = MOST_PARENTS;
-	memcpy(ring->parents, parents, traced->nr_parents * sizeof(struct parent));
+	if (traced->nr_parents)
+		memcpy(ring->parents, parents, traced->nr_parents * sizeof(struct parent));
 	/* One may have ended while the kernel collected them. */
 	while (traced->nr_parents && !ring->parents[traced->nr_parents - 1].pid)
 		traced->nr_parents--;
@@ -557,6 +558,24 @@ static unsigned int new_content(void)
 	return ++content ?: ++content;
 }
 
+/* Returns true if what an event tells about the process is what the last event tells. */
+static bool is_same_process(const struct ring *ring, const struct cpu *cpu,
+			    const struct layout *layout)
+{
+	const unsigned char *now = cpu->event, *last = ring->last;
+	size_t arrays = layout->source + sizeof(struct sockaddr_in6);
+
+	return !memcmp(now + layout->pid, last + layout->pid, 4) &&
+	       !memcmp(now + layout->uid, last + layout->uid, 4) &&
+	       !memcmp(now + layout->comm, last + layout->comm, COMM_LEN) &&
+	       !memcmp(now + layout->cgroup, last + layout->cgroup, 8) &&
+	       (!layout->start ||
+		(!memcmp(now + layout->start, last + layout->start, 8) &&
+		 !memcmp(now + layout->tid, last + layout->tid, 4) &&
+		 !memcmp(now + layout->ppid, last + layout->ppid, 4) &&
+		 !memcmp(now + arrays, last + arrays, cpu->length - arrays)));
+}
+
 /*
  * In a burst, most events are like the one before: from the same process, to the same destination.
  * What differs comes first (src/trace.h). So decode the rest only if it differs.
@@ -566,6 +585,8 @@ static const struct traced *take_connection(struct ring *ring, const struct cpu 
 {
 	const struct layout *layout = &ring->layouts[kind];
 	struct traced *traced = &ring->traced;
+	bool is_alike = cpu->length == ring->last_length && kind == ring->last_kind;
+	unsigned int process = traced->process;
 	unsigned short sport = 0;
 	size_t rest = layout->cookie + 8;
 
@@ -573,13 +594,15 @@ static const struct traced *take_connection(struct ring *ring, const struct cpu 
 		memcpy(&sport, cpu->event + layout->sport, sizeof(sport));
 		rest = layout->sport + sizeof(sport);
 	}
-	if (cpu->length != ring->last_length || kind != ring->last_kind ||
-	    memcmp(cpu->event + rest, ring->last + rest, cpu->length - rest)) {
+	if (!is_alike || memcmp(cpu->event + rest, ring->last + rest, cpu->length - rest)) {
+		if (!is_alike || !is_same_process(ring, cpu, layout))
+			process = new_content();
 		memcpy(ring->last, cpu->event, cpu->length);
 		ring->last_length = cpu->length;
 		ring->last_kind = kind;
 		decode(ring, kind);
 		traced->content = new_content();
+		traced->process = process;
 	}
 	traced->nsec = cpu->stamp + ring->offset;
 	traced->cookie = get_u64(cpu->event + layout->cookie);

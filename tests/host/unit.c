@@ -1222,6 +1222,58 @@ static void test_json(void)
 	report(memmem(line, length, "\"pid\":9,", 8) != NULL, "JSON: another content");
 	length = json_traced(&again_traced, JSON_BIT(JSON_PID), line);
 	report(length == 10 && !memcmp(line, "{\"pid\":9}\n", 10), "JSON: other fields of the same content");
+	again_traced.content = 3;
+	again_traced.process = 1;
+	json_traced(&again_traced, JSON_ALL, line);
+	again_traced.record.pid = 10;
+	again_traced.record.port = 81;
+	again_traced.content = 4;
+	length = json_traced(&again_traced, JSON_ALL, line);
+	report(memmem(line, length, "\"pid\":9,", 8) && memmem(line, length, "\"dport\":81,", 11),
+	       "JSON: another destination of the same process");
+	again_traced.content = 5;
+	again_traced.process = 2;
+	length = json_traced(&again_traced, JSON_ALL, line);
+	report(memmem(line, length, "\"pid\":10,", 9) && memmem(line, length, "\"dport\":81,", 11),
+	       "JSON: another process");
+	again_traced.process = 0;
+	again_traced.record.pid = 11;
+	again_traced.content = 6;
+	json_traced(&again_traced, JSON_ALL, line);
+	again_traced.record.pid = 12;
+	again_traced.content = 7;
+	length = json_traced(&again_traced, JSON_ALL, line);
+	report(memmem(line, length, "\"pid\":12,", 9), "JSON: processes that nobody compares");
+}
+
+/* Eight bytes are tested together. */
+static void test_escapes(void)
+{
+	static const struct {
+		const char *byte, *json;
+	} cases[] = {
+		{ "\"", "\\\"" }, { "\\", "\\\\" }, { "\1", "\\u0001" }, { "\x1f", "\\u001f" },
+		{ "\x7f", "\\u007f" }, { "\xff", "\xef\xbf\xbd" }, { "\x80", "\xef\xbf\xbd" },
+		{ " ", " " }, { "!", "!" }, { "#", "#" }, { "[", "[" }, { "]", "]" }, { "~", "~" },
+	};
+	static char line[JSON_LEN];
+	char exe[64], expected[128];
+	struct traced traced = { .exe = exe, .known = JSON_BIT(JSON_EXE) };
+	bool right = true;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		for (int before = 0; before < 20; before++) {
+			size_t length;
+
+			sprintf(exe, "%.*s%s%.*s", before, "abcdefghijklmnopqrst", cases[i].byte,
+				20 - before, "ABCDEFGHIJKLMNOPQRST");
+			sprintf(expected, "{\"exe\":\"%.*s%s%.*s\"}\n", before, "abcdefghijklmnopqrst",
+				cases[i].json, 20 - before, "ABCDEFGHIJKLMNOPQRST");
+			length = json_traced(&traced, JSON_BIT(JSON_EXE), line);
+			right &= length == strlen(expected) && !memcmp(line, expected, length);
+		}
+	}
+	report(right, "JSON: what must be escaped, at each place");
 }
 
 static void test_cgroups(void)
@@ -1395,6 +1447,7 @@ int main(void)
 	test_filters();
 	test_json();
 	test_cgroups();
+	test_escapes();
 	test_begun();
 	test_begun_file();
 	test_when();
