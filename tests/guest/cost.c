@@ -3,8 +3,9 @@
 /*
  * cost - measure what a system call costs
  *
- *	cost [-n COUNT] [-w BATCH] [-d] connect ADDRESS PORT	connect(2) of one socket; -d: to
- *								two ports in turn
+ *	cost [-n COUNT] [-w BATCH] [-dr] connect ADDRESS PORT	connect(2) of one socket; -d: to
+ *								two ports in turn; -r: the process
+ *								has two names in turn
  *	cost [-n COUNT] [-w BATCH] listener ADDRESS PORT	of new sockets, to itself; IPv4
  *	cost [-n COUNT] [-w BATCH] write FILE			write(2) of one byte
  *	cost [-n WINDOWS] -p PROCESSES connect ADDRESS PORT
@@ -47,12 +48,18 @@ static int fd, peer = -1, listener;
 static struct sockaddr_storage to;
 static socklen_t length;
 
-static bool differ;	/* connect to two ports in turn */
+static bool two_ports, two_names;
 
 static void call_connect(void)
 {
-	if (differ)
+	static char name[] = "a";
+
+	if (two_ports)
 		((struct sockaddr_in *)&to)->sin_port ^= htons(1);
+	if (two_names) {
+		*name ^= 'a' ^ 'b';
+		prctl(PR_SET_NAME, name);
+	}
 	if (connect(fd, (struct sockaddr *)&to, length) && listener)
 		err(1, "connect");
 }
@@ -278,10 +285,13 @@ int main(int argc, char **argv)
 	long long added;
 	int count = 500, processes = 0, batch = 0, option;
 
-	while ((option = getopt(argc, argv, "dn:p:w:")) != -1) {
+	while ((option = getopt(argc, argv, "dn:p:rw:")) != -1) {
 		switch (option) {
 		case 'd':
-			differ = true;
+			two_ports = true;
+			break;
+		case 'r':
+			two_names = true;
 			break;
 		case 'n':
 			count = atoi(optarg);
@@ -308,7 +318,7 @@ int main(int argc, char **argv)
 		in6->sin6_port = htons(atoi(argv[2]));
 		length = sizeof(*in6);
 	} else if (argc != 2 || strcmp(argv[0], "write")) {
-		errx(2, "usage: cost [-n COUNT] [-w BATCH | -p PROCESSES] [-d] connect|listener ADDRESS PORT | write FILE");
+		errx(2, "usage: cost [-n COUNT] [-w BATCH | -p PROCESSES] [-dr] connect|listener ADDRESS PORT | write FILE");
 	}
 
 	if (!strcmp(argv[0], "write")) {

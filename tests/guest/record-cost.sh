@@ -66,12 +66,22 @@ dearer() {
 	done
 }
 
-# differing WHAT LIMIT: the same for connects to two ports in turn. The reader then decodes and formats
-# each record as a whole.
+# costs_differing: set $ports and $names to what the machine takes for a connect of a process to two
+# ports in turn, and of a process that has two names in turn. A recorder then formats what differs from
+# the record before, or all of it.
+costs_differing() {
+	tells_idle_time || return 0
+	ports=$(/payload/cost -n 30000 -w 10000 -d connect 198.51.100.1 9)
+	names=$(/payload/cost -n 30000 -w 10000 -r connect 198.51.100.1 9)
+	ports=${ports#* } names=${names#* }
+}
+
+# differing WHAT LIMIT_OF_PORTS LIMIT_OF_NAMES: the same as dearer
 differing() {
 	tells_idle_time || return 0
-	differ=$(/payload/cost -n 30000 -w 10000 -d connect 198.51.100.1 9)
-	at_most "$1, if each differs from the one before" "$2" $((${differ#* } - off_fails)) instructions
+	costs_differing
+	at_most "$1, each to another destination than the one before" "$2" $((ports - off_ports)) instructions
+	at_most "$1, each by another process than the one before" "$3" $((names - off_names)) instructions
 }
 
 # of_status NAME: the number in this line of the recorder's /proc/PID/status
@@ -126,10 +136,12 @@ echo $$ >$cgroups/system.slice/$container/cgroup.procs
 costs	# While the slabs are new, a connect to a listener takes some 130 instructions less.
 costs
 off_fails=$fails off_full=$full off_thread=$thread
+costs_differing
+off_ports=$ports off_names=$names
 starts --fields $lean_fields
 costs
 dearer "a record of a connect" $limit $thread_limit
-differing "a record of a connect" 4000
+differing "a record of a connect" 4000 5000
 at_most "resident set" 10240 "$(of_status VmHWM)" KiB
 
 sleep 5
@@ -143,7 +155,7 @@ ends
 starts --fields pid,uid,comm,exe,parents,unit,container,daddr,dport,ret,cookie
 costs
 dearer "who made a connect" $rich_limit $rich_thread_limit
-differing "who made a connect" 9000
+differing "who made a connect" 6000 9000
 at_most "resident set with who made a connect" 20480 "$(of_status VmHWM)" KiB
 # Where nothing is counted, nothing has connected yet.
 tells_idle_time || /payload/cost -n 1 connect 198.51.100.1 9 >/dev/null
