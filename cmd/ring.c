@@ -558,7 +558,7 @@ static unsigned int new_content(void)
 	return ++content ?: ++content;
 }
 
-/* Returns true if what an event tells about the process is what the last event tells. */
+/* Returns true if this event says the same about its process as the last event. */
 static bool is_same_process(const struct ring *ring, const struct cpu *cpu,
 			    const struct layout *layout)
 {

@@ -1342,7 +1342,7 @@ static void test_begun(void)
 	begun_close(begun);
 }
 
-/* Two connections, one of which gets its result, by a program that is killed */
+/* Run a program that remembers two connections, takes the result of one, and is killed. */
 static void leave_begun(const char *path)
 {
 	pid_t child = fork();
