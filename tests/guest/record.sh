@@ -248,7 +248,7 @@ gives_up() {
 }
 
 later_results() {
-	ip route add 203.0.113.0/24 dev lo	# nobody answers from this network
+	for_all_kinds
 	again
 	starts --result
 	unknown=$(unknown_results)
